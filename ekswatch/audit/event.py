@@ -1,0 +1,122 @@
+"""AuditEvent: one record of the Kubernetes API server's audit log, decoded lazily.
+
+The header is decoded at once into typed fields; the request and response bodies, nine
+tenths of the bytes, stay raw until a detection needs them.
+Every field is optional, because older clusters, other collectors and cut records leave
+fields out; a field that is there must have its type.
+
+Source: k8s.io/apiserver/pkg/apis/audit/v1, type Event.
+"""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, ClassVar
+
+import msgspec
+
+Json = Any
+"""A decoded JSON value: dict, list, str, int, float, bool or None."""
+
+NO_BODY = msgspec.Raw(b"null")
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who made a request, as the authenticator named them. `extra` values are lists of strings."""
+
+    username: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+class ObjectRef(msgspec.Struct, frozen=True):
+    """What a request is about. A list, a watch and most creates have no `name`."""
+
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    apiGroup: str = ""
+    apiVersion: str = ""
+    uid: str = ""
+    resourceVersion: str = ""
+
+
+class ResponseStatus(msgspec.Struct, frozen=True):
+    """The HTTP outcome; `code` is 0 when the record has none."""
+
+    code: int = 0
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class AuditEvent(msgspec.Struct, frozen=True, dict=True):
+    """One audit event. Field names are the API's own; the properties below are derived.
+
+    `partial` is empty, or says why the record is incomplete: only `PartialEvent` sets it,
+    never the JSON of a record.
+    """
+
+    partial: ClassVar[str] = ""
+
+    kind: str = ""
+    apiVersion: str = ""
+    level: str = ""
+    auditID: str = ""
+    stage: str = ""
+    requestURI: str = ""
+    verb: str = ""
+    user: User = User()
+    impersonatedUser: User | None = None
+    sourceIPs: tuple[str, ...] = ()
+    userAgent: str = ""
+    objectRef: ObjectRef = ObjectRef()
+    responseStatus: ResponseStatus = ResponseStatus()
+    requestObject: msgspec.Raw = NO_BODY
+    responseObject: msgspec.Raw = NO_BODY
+    requestReceivedTimestamp: str = ""
+    stageTimestamp: str = ""
+    annotations: dict[str, str] = {}
+
+    @cached_property
+    def request(self) -> Json:
+        """The decoded request body, None when there is none or it cannot be decoded."""
+        return _body(self.requestObject)
+
+    @cached_property
+    def response(self) -> Json:
+        """The decoded response body, None when there is none or it cannot be decoded."""
+        return _body(self.responseObject)
+
+    @cached_property
+    def at(self) -> datetime:
+        """When the request arrived, in UTC: the same for every stage of one request.
+
+        The epoch when the record carries no readable time.
+        """
+        return _time(self.requestReceivedTimestamp) or _time(self.stageTimestamp) or EPOCH
+
+
+class PartialEvent(AuditEvent, frozen=True, dict=True):
+    """What could be saved of a record that was cut or has fields of the wrong type."""
+
+    partial: str = ""  # type: ignore[misc]  # a field here, a constant in the base
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _body(raw: msgspec.Raw) -> Json:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
