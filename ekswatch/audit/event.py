@@ -8,14 +8,20 @@ fields out; a field that is there must have its type.
 Source: k8s.io/apiserver/pkg/apis/audit/v1, type Event.
 """
 
+# ruff: noqa: N815 (field names are the API's own)
+
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
 Json = Any
 """A decoded JSON value: dict, list, str, int, float, bool or None."""
+
+Value = str | int | float | bool | tuple[str, ...] | None
+"""What a field of the vocabulary holds: a scalar, several strings, or None when absent."""
 
 NO_BODY = msgspec.Raw(b"null")
 
@@ -79,6 +85,14 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
     stageTimestamp: str = ""
     annotations: dict[str, str] = {}
 
+    @property
+    def is_audit(self) -> bool:
+        """Whether this is an audit event: by its kind, or by a verb and whom or what it names."""
+        if self.kind == "Event" and self.apiVersion.startswith("audit.k8s.io/"):
+            return True
+        named = self.user.username or self.objectRef.resource or self.requestURI
+        return bool(self.verb and named)
+
     @cached_property
     def request(self) -> Json:
         """The decoded request body, None when there is none or it cannot be decoded."""
@@ -88,6 +102,17 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
     def response(self) -> Json:
         """The decoded response body, None when there is none or it cannot be decoded."""
         return _body(self.responseObject)
+
+    @cached_property
+    def actor(self) -> User:
+        """Whom the request acts as: the impersonated user when there is one, else the user."""
+        return self.user if self.impersonatedUser is None else self.impersonatedUser
+
+    @cached_property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The parameters of the request URI in order, percent and plus decoded."""
+        _, _, query = self.requestURI.partition("?")
+        return tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
 
     @cached_property
     def at(self) -> datetime:
@@ -110,7 +135,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def _body(raw: msgspec.Raw) -> Json:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

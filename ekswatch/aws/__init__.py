@@ -1,0 +1,1 @@
+"""The AWS edge: sinks, state and signals, with their clients as arguments."""

@@ -1,0 +1,1 @@
+"""The commands: they wire the rooms together and speak with people."""

@@ -1,0 +1,53 @@
+"""Gunzip in steps of bounded size, keeping what could be read when the data is damaged."""
+
+from collections.abc import Iterable, Iterator
+
+from isal import isal_zlib
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+FEED_BYTES = 8 * 1024
+"""What an error can cost: the output of one feed is lost with it."""
+
+STEP_BYTES = 1024 * 1024
+GZIP = 31
+"""The window size that tells zlib to expect a gzip header and trailer."""
+
+
+class GzipError(ValueError):
+    """The data is not gzip, or is cut or corrupt. Raised after all that could be read."""
+
+
+def inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the decompressed data of one or more gzip members, at most 1 MiB at a time.
+
+    Zero bytes after a member are padding. Raises: GzipError.
+    """
+    stream = isal_zlib.decompressobj(GZIP)
+    for feed in _feeds(chunks):
+        data = feed
+        while data:
+            if stream.eof:
+                data = data.lstrip(b"\0")
+                stream = isal_zlib.decompressobj(GZIP) if data else stream
+            yield from _outputs(stream, data)
+            data = stream.unused_data if data else b""
+    if not stream.eof:
+        raise GzipError("truncated gzip")
+
+
+def _feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), FEED_BYTES):
+            yield chunk[start : start + FEED_BYTES]
+
+
+def _outputs(stream: "isal_zlib.Decompress", data: bytes) -> Iterator[bytes]:
+    while data and not stream.eof:
+        try:
+            out = stream.decompress(data, STEP_BYTES)
+        except isal_zlib.error as error:  # type: ignore[misc]  # the stub calls it an instance
+            raise GzipError("corrupt gzip") from error
+        if out:
+            yield out
+        data = stream.unconsumed_tail

@@ -1,0 +1,202 @@
+"""What CloudWatch Logs delivers to a subscribed function.
+
+Shape: {"awslogs": {"data": base64(gzip(envelope))}}, the envelope being the records of one
+log stream. Source: Lambda developer guide, "Using Lambda with CloudWatch Logs".
+"""
+
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ekswatch.audit.inflate import GZIP_MAGIC, GzipError, inflate
+from ekswatch.audit.records import (
+    AUDIT_STREAM,
+    NOT_JSON,
+    Batch,
+    Outcome,
+    Unreadable,
+    batch,
+    read_record,
+)
+from ekswatch.audit.scan import elements, members, repaired
+
+MAX_INFLATED_BYTES = 64 * 1024 * 1024
+"""Decompressed size at which a payload is cut: ten times what a delivery can hold."""
+
+CONTROL_MESSAGE = "CONTROL_MESSAGE"
+
+
+class PayloadError(ValueError):
+    """What the function was invoked with is not a CloudWatch Logs subscription payload."""
+
+
+class LogEvent(msgspec.Struct, frozen=True):
+    """One record of a log stream; `timestamp` is in milliseconds since 1970."""
+
+    id: str = ""
+    timestamp: int = 0
+    message: str = ""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The decompressed payload. Account-level policies add keys that we do not need."""
+
+    messageType: str = ""  # noqa: N815 (the payload's own name)
+    owner: str = ""
+    logGroup: str = ""  # noqa: N815 (the payload's own name)
+    logStream: str = ""  # noqa: N815 (the payload's own name)
+    logEvents: tuple[LogEvent, ...] = ()  # noqa: N815 (the payload's own name)
+
+
+_decode = msgspec.json.Decoder(Envelope).decode
+
+
+def read_payload(payload: Mapping[str, Any]) -> Batch:
+    """Return the records of one delivery.
+
+    A delivery that is damaged yields what is whole and one Unreadable for the rest.
+    Units: at most 64 MiB decompressed. Raises: PayloadError.
+    """
+    try:
+        data = payload["awslogs"]["data"]
+    except (KeyError, TypeError, IndexError) as error:
+        raise PayloadError("not a CloudWatch Logs subscription payload") from error
+    if not isinstance(data, str):
+        raise PayloadError("not a CloudWatch Logs subscription payload: awslogs.data is no text")
+    packed = _unpacked(data)
+    if packed is None:
+        return _nothing("invalid base64")
+    if not packed:
+        return _nothing("empty payload")
+    raw, damage = _inflated(packed)
+    return read_envelope(raw, damage)
+
+
+def read_envelope(raw: bytes, damage: str = "") -> Batch:
+    """Return the records of a decompressed payload; `damage` says why it is not all there."""
+    if not damage:
+        try:
+            return _read_whole(_decode(raw))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            pass
+    return _read_damaged(raw, damage)
+
+
+def cluster_of(log_group: str) -> str:
+    """Return the cluster whose control plane logs there; another group stands for itself."""
+    if log_group.startswith("/aws/eks/") and log_group.endswith("/cluster"):
+        return log_group.removeprefix("/aws/eks/").removesuffix("/cluster")
+    return log_group
+
+
+def _unpacked(data: str) -> bytes | None:
+    """Return the decoded bytes; of damaged text what still begins like gzip, else None."""
+    try:
+        return a2b_base64(data, strict_mode=True)
+    except ValueError:
+        pass
+    try:
+        packed = a2b_base64(data)
+    except ValueError:
+        return None
+    return packed if packed.startswith(GZIP_MAGIC) else None
+
+
+def _inflated(packed: bytes) -> tuple[bytes, str]:
+    """Return the data and why it is not all there, if it is not."""
+    parts, size = [], 0
+    try:
+        for part in inflate((packed,)):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_INFLATED_BYTES:
+                return b"".join(parts)[:MAX_INFLATED_BYTES], "over 64 MiB decompressed"
+    except GzipError as error:
+        return b"".join(parts), str(error)
+    return b"".join(parts), ""
+
+
+def _read_whole(envelope: Envelope) -> Batch:
+    if envelope.messageType == CONTROL_MESSAGE:
+        return _batch_of(envelope, ())
+    if not envelope.logStream.startswith(AUDIT_STREAM):
+        return _batch_of(envelope, (), skipped=len(envelope.logEvents))
+    outcomes = [
+        (one.id or f"record {number}", read_record(one.message, one.timestamp))
+        for number, one in enumerate(envelope.logEvents, 1)
+    ]
+    return _batch_of(envelope, outcomes)
+
+
+def _read_damaged(raw: bytes, damage: str) -> Batch:
+    """Return what a payload holds that is cut, or has values of the wrong type."""
+    found, closed = members(raw)
+    parts = {member.key: member.value for member in found}
+    envelope = Envelope(
+        messageType=_text(parts.get("messageType", b"")),
+        owner=_text(parts.get("owner", b"")),
+        logGroup=_text(parts.get("logGroup", b"")),
+        logStream=_text(parts.get("logStream", b"")),
+    )
+    if envelope.messageType == CONTROL_MESSAGE and not damage:
+        return _batch_of(envelope, ())
+    whole, all_there = elements(parts.get("logEvents", b""))
+    lost: tuple[Unreadable, ...] = ()
+    if not parts:
+        lost = (Unreadable("payload", damage or NOT_JSON),)
+    elif damage or not (closed and all_there):
+        lost = (Unreadable(f"record {len(whole) + 1}", damage or "cut, with all that follows"),)
+    if envelope.logStream and not envelope.logStream.startswith(AUDIT_STREAM):
+        return _batch_of(envelope, (), skipped=len(whole), extra=lost)
+    outcomes = [_read_element(one, number) for number, one in enumerate(whole, 1)]
+    return _batch_of(envelope, outcomes, extra=lost)
+
+
+def _read_element(raw: bytes, number: int) -> Outcome:
+    """Read one record by itself, so that a bad neighbour costs it nothing."""
+    parts = {member.key: member.value for member in members(raw)[0]}
+    position = _text(parts.get("id", b"")) or f"record {number}"
+    message = parts.get("message", b"")
+    if not message.startswith(b"{"):
+        message = _text(message).encode()
+    if not message and not parts.get("message", b"").startswith(b'"'):
+        return position, "no message"
+    return position, read_record(message, _number(parts.get("timestamp", b"")))
+
+
+def _text(value: bytes) -> str:
+    try:
+        return msgspec.json.decode(repaired(value), type=str)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+
+
+def _number(value: bytes) -> int:
+    try:
+        return msgspec.json.decode(value, type=int)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return 0
+
+
+def _batch_of(
+    envelope: Envelope,
+    outcomes: Sequence[Outcome],
+    *,
+    skipped: int = 0,
+    extra: tuple[Unreadable, ...] = (),
+) -> Batch:
+    return batch(
+        outcomes,
+        cluster=cluster_of(envelope.logGroup),
+        account=envelope.owner,
+        source=f"{envelope.logGroup}:{envelope.logStream}",
+        skipped=skipped,
+        extra=extra,
+    )
+
+
+def _nothing(reason: str) -> Batch:
+    lost = (Unreadable("payload", reason),)
+    return batch((), cluster="", account="", source="", extra=lost)

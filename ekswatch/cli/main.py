@@ -1,0 +1,186 @@
+"""The `ekswatch` command. Results go to standard output, talk and progress to standard error."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ekswatch import __version__
+from ekswatch.audit.intake import Batch, read_file
+from ekswatch.cli import table
+from ekswatch.cli.content import detections_folder
+from ekswatch.cli.exits import Exit
+from ekswatch.cli.scan import Report, Scan, audit_files
+from ekswatch.findings.asff import asff
+from ekswatch.findings.finding import Finding, Scope, to_dict
+from ekswatch.rules.compile import RuleErrors, compile_ruleset
+from ekswatch.rules.detection import Severity
+from ekswatch.rules.ruleset import Ruleset
+
+app = typer.Typer(
+    name="ekswatch",
+    help="Detections over Amazon EKS audit logs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+EXITS = """Exit codes: 0 nothing at or above --fail-on; 1 findings at or above it; 2 wrong use;
+3 errors in detections; 4 AWS errors; 5 some records could not be read."""
+
+
+class Format(StrEnum):
+    """How findings are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    ASFF = "asff"
+
+
+Level = StrEnum("Level", {severity.name: severity.name.lower() for severity in Severity})
+
+
+@app.command(epilog=EXITS)
+def scan(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files or folders; '-' reads standard input. Gzip is recognised."),
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="How to write findings.")] = (
+        Format.TABLE
+    ),
+    fail_on: Annotated[
+        Level | None,
+        typer.Option(case_sensitive=False, help="Exit 1 when a finding is at least this severe."),
+    ] = None,
+    min_severity: Annotated[
+        Level, typer.Option(case_sensitive=False, help="Leave out findings below this severity.")
+    ] = Level.INFORMATIONAL,
+    detections: Annotated[
+        Path | None, typer.Option(help="A folder of detections instead of those that ship.")
+    ] = None,
+    tuning: Annotated[
+        Path | None, typer.Option(help="Your folder of list overrides, filters and switches.")
+    ] = None,
+    seed_mode: Annotated[
+        bool, typer.Option(help="Seed rows as their source documents have them: no exclusions.")
+    ] = False,
+    cluster: Annotated[str, typer.Option(help="Cluster name for files that do not say.")] = "local",
+    account: Annotated[str, typer.Option(help="AWS account of the findings.")] = "000000000000",
+    region: Annotated[str, typer.Option(help="AWS Region of the findings.")] = "us-east-1",
+) -> None:
+    """Run the detections over audit logs in files and show the findings, worst first."""
+    talk = Console(stderr=True)
+    ruleset = _ruleset(detections or detections_folder(), tuning)
+    try:
+        files = audit_files(paths)
+    except FileNotFoundError as missing:
+        raise _stop(Exit.USAGE, f"{missing}: there is no such file or folder") from None
+
+    def place(named: str) -> Scope:
+        return Scope(partition="aws", account=account, region=region, cluster=named or cluster)
+
+    scanner = Scan(ruleset, place, seed_mode=seed_mode)
+    started = time.perf_counter()
+    try:
+        for batch in _batches(files, scanner, talk):
+            scanner.add(batch)
+    except OSError as failed:
+        raise _stop(Exit.USAGE, f"{failed.filename}: {failed.strerror}") from None
+    report = scanner.report(seconds=time.perf_counter() - started)
+
+    shown = [f for f in report.findings if f.severity >= Severity[min_severity.name]]
+    _write(shown, report, format_)
+    for line in table.unreadable_lines(report.unreadable):
+        talk.print(line)
+    raise typer.Exit(_verdict(report, fail_on))
+
+
+@app.command()
+def demo() -> None:
+    """Run recorded attacks through an AWS account in this process and show what comes out."""
+    try:
+        from ekswatch.cli.demo import run
+    except ModuleNotFoundError as missing:
+        raise _stop(
+            Exit.USAGE, f"{missing.name} is not installed: pip install 'ekswatch[demo]'"
+        ) from None
+    raise typer.Exit(run(_ruleset(detections_folder(), None)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)  # noqa: T201  # the result of this command
+
+
+def _ruleset(folder: Path, tuning: Path | None) -> Ruleset:
+    try:
+        return compile_ruleset(folder, tuning)
+    except RuleErrors as errors:
+        raise _stop(Exit.RULES, str(errors)) from None
+
+
+def _batches(files: Sequence[Path], scanner: Scan, talk: Console) -> Iterator[Batch]:
+    """Every batch of every file, with progress on standard error when that is a terminal."""
+    with _progress(talk, len(files)) as advance:
+        for file in files:
+            for batch in read_file(file):
+                yield batch
+                advance(0, scanner.events)
+            advance(1, scanner.events)
+
+
+@contextmanager
+def _progress(talk: Console, files: int) -> Iterator[Any]:
+    columns = (
+        TextColumn("Scanning"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files  {task.fields[events]:,} events"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
+        task = bar.add_task("scan", total=files, events=0)
+        yield lambda done, events: bar.update(task, advance=done, events=events)
+
+
+def _write(shown: Sequence[Finding], report: Report, format_: Format) -> None:
+    if format_ is Format.TABLE:
+        out = Console()
+        table.summary(out, report)
+        if shown:
+            out.print(table.findings_table(shown))
+        return
+    record = asff if format_ is Format.ASFF else to_dict
+    records = [record(finding) for finding in shown]
+    if format_ is Format.JSONL:
+        for one in records:
+            sys.stdout.write(json.dumps(one, separators=(",", ":")) + "\n")
+    else:
+        sys.stdout.write(json.dumps(records, indent=2) + "\n")
+
+
+def _verdict(report: Report, fail_on: Level | None) -> Exit:
+    bar = Severity[fail_on.name] if fail_on else None
+    if bar is not None and any(finding.severity >= bar for finding in report.findings):
+        return Exit.FINDINGS
+    return Exit.INCOMPLETE if report.unreadable else Exit.OK
+
+
+def _stop(code: Exit, message: str) -> typer.Exit:
+    Console(stderr=True, soft_wrap=True).print(table.plain(message))
+    return typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,61 @@
+"""What a match keeps of a field's value: bounded, redacted, never a part of a body."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ekswatch.audit.redact import redact
+from ekswatch.rules.match import Value
+
+MEMBERS = 50
+MEMBER_CHARACTERS = 512
+"""Of a list; `redact` bounds a text that stands alone."""
+
+MEMO_ENTRIES = 4_096
+MEMO_CHARACTERS = 256
+
+
+class Keeper:
+    """Makes values fit to be kept; remembers short texts, which are mostly the same ones."""
+
+    __slots__ = ("_memo",)
+
+    def __init__(self) -> None:
+        self._memo: dict[str, str] = {}
+
+    def snapshot(
+        self, fields: Iterable[tuple[str, Callable[[Any], Any]]], source: Any
+    ) -> dict[str, Value]:
+        """Each field that is there, read from the source, as a match keeps it."""
+        taken: dict[str, Value] = {}
+        for name, read in fields:
+            value = read(source)
+            if value is not None:
+                kept: Value = self._memo.get(value) if type(value) is str else None
+                if kept is None:
+                    kept = self.keep(value)
+                if kept is not None:
+                    taken[name] = kept
+        return taken
+
+    def keep(self, value: Any) -> Value:
+        """The value as a match keeps it; None for nothing, and for an empty list."""
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, list | tuple):
+            return tuple([self._member(one) for one in value[:MEMBERS] if one is not None]) or None
+        if isinstance(value, bool | int | float):
+            return value
+        return "(object)" if isinstance(value, dict) else None
+
+    def _member(self, value: Any) -> str:
+        return str(self.keep(value))[:MEMBER_CHARACTERS]
+
+    def _text(self, text: str) -> str:
+        known = self._memo.get(text)
+        if known is None:
+            known = redact(text)
+            if len(text) <= MEMO_CHARACTERS:
+                if len(self._memo) >= MEMO_ENTRIES:
+                    self._memo.clear()
+                self._memo[text] = known
+        return known

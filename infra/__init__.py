@@ -1,0 +1,1 @@
+"""Where ekswatch runs: one construct per module, `stack.py` is the table of contents."""

@@ -1,0 +1,1 @@
+"""What AWS invokes: `stream.handler` per batch of audit events, `hourly.handler` per hour."""

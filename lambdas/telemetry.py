@@ -1,0 +1,79 @@
+"""What the functions say about themselves: log lines and metrics, never an event's body."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+NAMESPACE = "ekswatch"
+METRICS = (
+    ("EventsReceived", "audit records that came in, readable or not"),
+    ("EventsUnreadable", "records that could not be read at all"),
+    ("EventsPartial", "records of which only a part could be read"),
+    ("EventsSkipped", "records of other control-plane logs"),
+    ("PayloadsRefused", "payloads of log groups that are not a cluster's"),
+    ("Matches", "detections that held, expected or not"),
+    ("Suppressed", "matches that a filter says are expected"),
+    ("Findings", "findings made"),
+    ("Signals", "signals written (stream) or read (hourly)"),
+    ("SignalsUnreadable", "lines of the signals log group that could not be read"),
+    ("RuleFailures", "evaluations of a detection that raised"),
+    ("Notifications", "findings that were due for a message"),
+    ("StateErrors", "findings for which the table did not answer"),
+    ("Failures", "invocations that raised"),
+)
+"""Every metric, a count. Dimensions: `cluster`, and `service` where Powertools is told one."""
+LINES_PER_PROBLEM = 20
+"""Log lines for one kind of problem in one batch; the metric has the whole count."""
+
+logger = Logger()
+
+
+class Counts:
+    """Counts of one invocation, all starting at zero, per cluster."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[str, int]] = {}
+
+    def add(self, cluster: str, **counts: int) -> None:
+        """Add to the counts of a cluster; a name that `METRICS` lacks is a KeyError."""
+        mine = self._counts.setdefault(cluster, {name: 0 for name, _ in METRICS})
+        for name, count in counts.items():
+            mine[name] += count
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, int]]]:
+        return iter(self._counts.items())
+
+
+def flush(counts: Counts) -> None:
+    """Print the counts in the embedded metric format, which CloudWatch turns into metrics."""
+    for cluster, mine in counts:
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
+        metrics.add_dimension("cluster", cluster or "none")
+        for name, count in mine.items():
+            metrics.add_metric(name, "Count", count)
+        metrics.flush_metrics()
+
+
+@contextmanager
+def counted(cluster: str = "") -> Iterator[Counts]:
+    """Counts that are printed at the end, also when the invocation raises."""
+    counts = Counts()
+    try:
+        yield counts
+    except Exception as error:
+        counts.add(cluster, Failures=1)
+        logger.error("invocation failed", error=f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        flush(counts)
+
+
+def report(problem: str, details: Sequence[dict[str, Any]]) -> None:
+    """One log line per problem, up to a bound, and one that says how many are left out."""
+    for detail in details[:LINES_PER_PROBLEM]:
+        logger.warning(problem, **detail)
+    if len(details) > LINES_PER_PROBLEM:
+        logger.warning(problem, left_out=len(details) - LINES_PER_PROBLEM)

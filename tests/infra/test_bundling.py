@@ -1,0 +1,149 @@
+"""What the Lambda archive is made of. No test here asks a package index."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import bundling
+from tests.infra.conftest import ROOT
+
+BUILD_TIME_LIBRARIES = ("aws_cdk", "moto", "pydantic", "rich", "sigma", "typer", "yaml")
+"""What the archive has no room for. boto3 is not among them: it comes with the runtime."""
+
+IMPORT_HANDLERS = f"""
+import sys
+for name in {BUILD_TIME_LIBRARIES!r}:
+    sys.modules[name] = None
+import lambdas.hourly, lambdas.stream
+print(lambdas.stream.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own part of the archive."""
+    out = tmp_path_factory.mktemp("archive")
+    bundling.copy_code(out)
+    return out
+
+
+def test_the_archive_holds_the_handlers_and_not_the_tools(code: Path) -> None:
+    """Command line, local account and rule compiler stay at home, and so does every .pyc."""
+    assert (code / "lambdas" / "stream.py").is_file()
+    assert (code / "ekswatch" / "audit" / "event.py").is_file()
+    assert [path for path in bundling.LEFT_OUT if (code / path).exists()] == []
+    assert list(code.rglob("__pycache__")) == []
+
+
+def test_what_is_left_out_exists() -> None:
+    """A moved module must not slip into the archive."""
+    assert [path for path in bundling.LEFT_OUT if not (ROOT / path).exists()] == []
+
+
+def test_handlers_import_without_what_is_left_out(code: Path, tmp_path: Path) -> None:
+    """Both handlers start from the archive's copy, with no build-time library in reach."""
+    environment = os.environ | {
+        "PYTHONPATH": str(code),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "EKSWATCH_SIGNALS_LOG_GROUP": "signals",
+        "EKSWATCH_TABLE_NAME": "state",
+    }
+
+    result = subprocess.run(  # noqa: S603  # this interpreter
+        [sys.executable, "-P", "-c", IMPORT_HANDLERS],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert Path(result.stdout.strip()) == code / "lambdas" / "stream.py"
+
+
+def test_every_library_is_pinned_with_its_hash() -> None:
+    """pip is told to refuse anything else, and the lock gives it nothing else."""
+    lock = (ROOT / "requirements" / "lambda.txt").read_text()
+    entries = re.sub(r"\\\n\s*", " ", lock).strip().splitlines()
+
+    assert entries
+    assert [
+        entry for entry in entries if not re.match(r"[\w.-]+==\S+.* --hash=sha256:", entry)
+    ] == []
+
+
+def test_the_lock_names_no_package_index() -> None:
+    """The lock works with whatever index pip is configured for."""
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file:", lock.read_text())
+
+
+def test_pip_asks_for_the_platform_of_the_functions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wheels for CPython 3.14 on arm64 only, each checked against its hash, none built here."""
+    asked: list[str] = []
+    monkeypatch.setattr(bundling, "_run", lambda *arguments: asked.extend(arguments))
+
+    bundling.install_libraries(tmp_path)
+
+    assert {"--require-hashes", "--only-binary=:all:", "--no-deps"} <= set(asked)
+    assert {"--python-version=3.14", "--platform=manylinux_2_28_aarch64"} <= set(asked)
+
+
+def test_the_operators_tuning_is_compiled_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder of the context reaches the rule compiler as an absolute path."""
+    asked: list[str] = []
+    monkeypatch.setattr(bundling, "_run", lambda *arguments: asked.extend(arguments))
+    monkeypatch.chdir(tmp_path)
+
+    (tmp_path / "ruleset.json").touch()
+    bundling.compile_ruleset(tmp_path / "ruleset.json", Path("mine"))
+
+    assert asked[-2:] == [str(ROOT / "detections"), str(tmp_path / "mine")]
+
+
+def test_a_wrong_detection_ends_the_build_with_its_name(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What is wrong with the operator's folder is told, without a traceback."""
+    (tmp_path / "ekswatch.yml").write_text("disabled: {detections: [no-such-detection]}")
+
+    with pytest.raises(subprocess.CalledProcessError):
+        bundling.compile_ruleset(tmp_path / "ruleset.json", tmp_path)
+
+    told = capfd.readouterr().err
+    assert "no-such-detection" in told
+    assert "Traceback" not in told
+
+
+def test_an_archive_without_rules_is_never_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A rule compiler that ends well and writes nothing is an error, not a quiet analyzer."""
+    monkeypatch.setattr(bundling, "_run", lambda *_: None)
+
+    with pytest.raises(FileNotFoundError, match=r"without writing .*ruleset\.json"):
+        bundling.compile_ruleset(tmp_path / "ruleset.json", None)
+
+
+def test_what_children_print_stays_off_standard_output(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Standard output carries the protocol between CDK and its app."""
+    bundling._run("-c", "print('hello')")
+
+    assert capfd.readouterr() == ("", "hello\n")
+
+
+def test_a_failing_child_fails_the_bundle() -> None:
+    """A missing wheel or a wrong detection must end the deployment."""
+    with pytest.raises(subprocess.CalledProcessError):
+        bundling._run("-c", "raise SystemExit(3)")

@@ -1,0 +1,284 @@
+"""Detections against events: examples, recorded attacks, a recorded quiet day.
+
+Nobody writes code to add a detection: its examples are found by the name of their folder.
+"""
+
+import gzip
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.facts import object_ref
+from ekswatch.correlate.correlate import correlate
+from ekswatch.correlate.signal import signals
+from ekswatch.correlate.window import Window
+from ekswatch.findings.finding import Finding, Scope, findings
+from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.detection import Severity
+from ekswatch.rules.engine import Engine
+from ekswatch.rules.match import Match
+from ekswatch.rules.ruleset import Ruleset
+
+ROOT = Path(__file__).parents[1]
+EVENTS = ROOT / "events"
+EXAMPLES = sorted(EVENTS.glob("*/match_*.json*")) + sorted(EVENTS.glob("*/ignore_*.json*"))
+SCOPE = Scope("aws", "111122223333", "eu-west-1", "demo")
+ALL_TIME = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+EVENT = msgspec.json.Decoder(AuditEvent)
+
+LEDGER = "sensitive-object-access"
+"""A record of who touched what, so it holds attacks and ordinary work alike."""
+
+ATTACKS: dict[str, set[str]] = {
+    "anonymous_allowed": {"anonymous-access-allowed", "anonymous-request"},
+    "anonymous_denied": {"anonymous-request"},
+    "attach_spdy": {"pod-exec"},
+    "chain_sa_to_node": {
+        "pod-exec",
+        "secrets-listed",
+        "sensitive-hostpath-mount",
+        "service-account-denied",
+    },
+    "clusterrole_wildcard": {"wildcard-role-written"},
+    "crb_cluster_admin_user": {"cluster-admin-binding-created"},
+    "exec_download_execute": {"pod-exec"},
+    "exec_kubectl": {"pod-exec"},
+    "exec_spdy": {"pod-exec"},
+    "hostnetwork_pod": {"host-network-workload"},
+    "hostpath_docker_sock_pod": {"sensitive-hostpath-mount"},
+    "hostpath_etc_deployment": {"sensitive-hostpath-mount"},
+    "hostpath_root_pod": {"sensitive-hostpath-mount"},
+    "hostpid_nsenter_pod": {"privileged-workload-created"},
+    "impersonate_masters": {"secrets-listed"},
+    "node_identity_reads_secrets": {
+        "secret-read-unusual-user-agent",
+        "sensitive-hostpath-mount",
+    },
+    "nodeport_service": {"nodeport-service-created"},
+    "odd_image_kube_system": {"workload-in-system-namespace"},
+    "pod_with_controller_sa": {"workload-in-system-namespace"},
+    "pods_sa_create_hostpath": {"sensitive-hostpath-mount"},
+    "priv_by_patch_deployment": {"privileged-workload-created"},
+    "priv_by_update": {"privileged-workload-created"},
+    "priv_daemonset_kube_system": {
+        "privileged-workload-created",
+        "workload-in-system-namespace",
+    },
+    "priv_deployment": {"privileged-workload-created"},
+    "priv_pod_apply": {"privileged-workload-created"},
+    "priv_pod_create": {"privileged-workload-created"},
+    "priv_pod_rejected_by_psa": {"privileged-workload-created"},
+    "probe_version_all_logged": {"anonymous-request"},
+    "psa_label_to_privileged": {"privileged-workload-created"},
+    "recon_many_kinds": {"secrets-listed"},
+    "sa_many_forbidden": {"forbidden-request-burst", "service-account-denied"},
+    "secrets_enum_burst": {"secret-read-burst", "secret-read-unusual-user-agent"},
+    "secrets_get_unusual_ua": {"secret-read-unusual-user-agent"},
+    "secrets_list_all_namespaces": {"secrets-listed"},
+    "unauth_scan": {"anonymous-request", "forbidden-request-burst"},
+    "validating_webhook_create": {"admission-webhook-written"},
+}
+"""What of each recorded attack is found, by scenario; the others need further detections."""
+
+SEVERITIES = {
+    "admission-webhook-written/match_mutating_pods": "MEDIUM",
+    "admission-webhook-written/match_patched_to_fail_open": "HIGH",
+    "admission-webhook-written/match_policy_engine_by_private_address": "MEDIUM",
+    "admission-webhook-written/match_public_chart_installed": "LOW",
+    "admission-webhook-written/match_sees_everything": "HIGH",
+    "admission-webhook-written/match_sends_secrets_outside": "CRITICAL",
+    "anonymous-access-allowed/match_administrator_tries_as_anonymous": "LOW",
+    "anonymous-access-allowed/match_api_list_by_discovery_role": "LOW",
+    "anonymous-access-allowed/match_pods_listed": "HIGH",
+    "anonymous-request/match_pods_served": "HIGH",
+    "anonymous-request/match_scanner_reads_root": "LOW",
+    "anonymous-request/match_unknown_health_check": "INFORMATIONAL",
+    "cluster-admin-binding-created/match_account_of_a_system_namespace": "HIGH",
+    "cluster-admin-binding-created/match_delivery_tool_installed": "MEDIUM",
+    "cluster-admin-binding-created/match_user_cluster_wide": "CRITICAL",
+    "forbidden-request-burst/match_ten_namespaces_in_ten_minutes": "MEDIUM",
+    "forbidden-request-burst/match_thirty_namespaces": "HIGH",
+    "host-network-workload/match_host_port_alone": "LOW",
+    "host-network-workload/match_node_exporter_in_an_own_namespace": "LOW",
+    "host-network-workload/match_pod": "MEDIUM",
+    "nodeport-service-created/match_created": "MEDIUM",
+    "nodeport-service-created/match_dry_run": "LOW",
+    "nodeport-service-created/match_replaced_with_the_port_it_had": "LOW",
+    "pod-exec/match_download_and_run": "MEDIUM",
+    "pod-exec/match_runner_attaches_to_its_build": "INFORMATIONAL",
+    "pod-exec/match_service_account_with_curl": "HIGH",
+    "pod-exec/match_shell_in_system_namespace": "MEDIUM",
+    "pod-exec/match_shell_over_spdy": "LOW",
+    "pod-exec/match_single_command": "LOW",
+    "privileged-workload-created/match_annotation_alone": "MEDIUM",
+    "privileged-workload-created/match_by_service_account": "MEDIUM",
+    "privileged-workload-created/match_pod": "HIGH",
+    "privileged-workload-created/match_refused_by_admission": "MEDIUM",
+    "secret-read-burst/match_ten_secrets_in_ten_minutes": "MEDIUM",
+    "secret-read-burst/match_terraform_name_from_outside": "MEDIUM",
+    "secret-read-burst/match_terraform_refresh": "LOW",
+    "secret-read-burst/match_twenty_five_secrets_in_half_an_hour": "HIGH",
+    "secret-read-unusual-user-agent/match_kubectl_by_cluster_role": "MEDIUM",
+    "secret-read-unusual-user-agent/match_pod_in_its_own_namespace": "LOW",
+    "secret-read-unusual-user-agent/match_pod_with_a_script_elsewhere": "MEDIUM",
+    "secret-read-unusual-user-agent/match_script_from_outside": "HIGH",
+    "secret-read-unusual-user-agent/match_terraform": "LOW",
+    "secret-read-unusual-user-agent/match_unlisted_operator": "LOW",
+    "secrets-listed/match_hand_made_call_in_own_namespace": "MEDIUM",
+    "secrets-listed/match_helm_releases": "LOW",
+    "secrets-listed/match_impersonated_in_kube_system": "MEDIUM",
+    "secrets-listed/match_known_operator_by_hand": "CRITICAL",
+    "secrets-listed/match_person_cluster_wide": "CRITICAL",
+    "secrets-listed/match_token_without_a_pod": "CRITICAL",
+    "secrets-listed/match_unlisted_operator": "LOW",
+    "secrets-listed/match_unlisted_script": "MEDIUM",
+    "sensitive-hostpath-mount/match_certificates_read_only": "LOW",
+    "sensitive-hostpath-mount/match_etc_in_a_deployment": "HIGH",
+    "sensitive-hostpath-mount/match_log_folder_of_a_service": "LOW",
+    "sensitive-hostpath-mount/match_read_only": "MEDIUM",
+    "sensitive-hostpath-mount/match_root_of_the_node": "CRITICAL",
+    "sensitive-object-access/match_secret_read": "INFORMATIONAL",
+    "service-account-denied/match_misconfigured_workload": "LOW",
+    "service-account-denied/match_secret_of_its_own_namespace": "LOW",
+    "service-account-denied/match_secrets_of_the_cluster": "MEDIUM",
+    "wildcard-role-written/match_every_verb_on_apps": "HIGH",
+    "wildcard-role-written/match_everything_cluster_wide": "CRITICAL",
+    "wildcard-role-written/match_own_custom_resources": "LOW",
+    "workload-in-system-namespace/match_pod_with_component_name": "HIGH",
+    "workload-in-system-namespace/match_pod_with_controller_account": "MEDIUM",
+    "workload-in-system-namespace/match_public_component_installed": "LOW",
+}
+"""The severity of examples that stand for a branch of their detection."""
+
+
+@cache
+def ruleset() -> Ruleset:
+    return compile_ruleset(ROOT / "detections")
+
+
+@cache
+def matches(file: Path) -> tuple[Match, ...]:
+    """Everything that a file of events gives, suppressed matches included, signals correlated."""
+    engine = Engine(ruleset())
+    found = engine.match(events(file))
+    assert not engine.errors
+    told = signals([m for m in found if m.signal and not m.suppressed_by], batch=file.name)
+    alone = [m for m in found if not m.signal or m.suppressed_by]
+    return (*alone, *correlate(told, ruleset(), ALL_TIME))
+
+
+def judged(file: Path) -> list[Finding]:
+    return findings(matches(file), SCOPE, ruleset().hash)
+
+
+def events(file: Path) -> list[AuditEvent]:
+    read = gzip.decompress if file.suffix == ".gz" else bytes
+    return [EVENT.decode(line) for line in read(file.read_bytes()).splitlines()]
+
+
+@cache
+def labels() -> dict[str, dict[str, list[str]]]:
+    return json.loads((EVENTS / "scenarios" / "labels.json").read_text())
+
+
+def scenario(name: str) -> Path:
+    return EVENTS / "scenarios" / f"{name}.jsonl.gz"
+
+
+def alarms(found: list[Finding]) -> list[str]:
+    """Findings that somebody is expected to look at, as text for a failing test."""
+    return [f"{f.severity.name} {f.message}" for f in found if f.severity >= Severity.MEDIUM]
+
+
+def told(finding: Finding, field: str) -> tuple[object, ...]:
+    """What a finding says of a field: one value, several, or none."""
+    value = finding.facts.get(field, ())
+    return value if isinstance(value, tuple) else (value,)
+
+
+def name_of(example: Path) -> str:
+    return f"{example.parent.name}/{example.name.partition('.')[0]}"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
+def test_example(example: Path):
+    """A match_ example gives a finding of its folder's detection, an ignore_ example none."""
+    found = {finding.detection.slug for finding in judged(example)}
+
+    assert (example.parent.name in found) == example.name.startswith("match_")
+
+
+@pytest.mark.parametrize(("example", "severity"), SEVERITIES.items(), ids=list(SEVERITIES))
+def test_severity(example: str, severity: str):
+    """An example that stands for a branch of its detection has that branch's severity."""
+    (file,) = EVENTS.glob(f"{example}.json*")
+    found = [f.severity for f in judged(file) if f.detection.slug == file.parent.name]
+
+    assert max(found).name == severity
+
+
+def test_every_detection_has_examples_of_both_kinds():
+    """At least two events show what each detection finds, and two what it leaves alone."""
+    counted = Counter((e.parent.name, e.name.partition("_")[0]) for e in EXAMPLES)
+    slugs = {detection.slug for detection in ruleset().detections}
+
+    assert {slug for slug, _ in counted} == slugs
+    for slug in slugs:
+        assert min(counted[slug, "match"], counted[slug, "ignore"]) >= 2, slug
+
+
+def test_every_default_exclusion_is_shown_at_work():
+    """Each shipped filter suppresses something in an example or on the recorded day."""
+    files = [*EXAMPLES, EVENTS / "benign.jsonl.gz"]
+    used = {match.suppressed_by for file in files for match in matches(file)} - {""}
+
+    assert {filter_.name for filter_ in ruleset().filters} - used == set()
+
+
+@pytest.mark.parametrize("name", sorted(ATTACKS))
+def test_recorded_attack(name: str):
+    """A recorded attack gives the expected findings, about its own actor, object and requests."""
+    attack = set(labels()[name]["attack"])
+    recorded = [event for event in events(scenario(name)) if event.auditID in attack]
+    actors = {(event.impersonatedUser or event.user).username for event in recorded}
+    objects = {object_ref(event) for event in recorded}
+    found = [f for f in judged(scenario(name)) if attack & set(f.audit_ids)]
+    alerts = [f for f in found if f.detection.slug != LEDGER]
+
+    assert {f.detection.slug for f in alerts} == ATTACKS[name]
+    for alert in alerts:
+        assert set(alert.audit_ids) <= attack
+        assert set(told(alert, "actor.name")) <= actors
+        assert set(told(alert, "object.ref")) <= objects
+
+
+def test_scenarios_that_no_detection_covers_stay_out_of_the_table():
+    """The table of attacks is complete: no other labelled attack gives an alert."""
+    others = [
+        name
+        for name, label in labels().items()
+        if name not in ATTACKS
+        for finding in judged(scenario(name))
+        if finding.detection.slug != LEDGER and set(label["attack"]) & set(finding.audit_ids)
+    ]
+
+    assert others == []
+
+
+@pytest.mark.parametrize("name", sorted(n for n in labels() if n.startswith("lookalike_")))
+def test_recorded_lookalike(name: str):
+    """What looks like an attack and is none disturbs nobody."""
+    assert alarms(judged(scenario(name))) == []
+
+
+def test_recorded_quiet_day():
+    """Nearly twenty thousand ordinary events give at most one finding to look at."""
+    found = judged(EVENTS / "benign.jsonl.gz")
+
+    assert len(alarms(found)) <= 1, alarms(found)
