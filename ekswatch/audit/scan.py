@@ -41,7 +41,7 @@ class TooLongError(ValueError):
     """A value of a stream is over the limit; `line` says where it began."""
 
     def __init__(self, line: int) -> None:
-        super().__init__(f"value over {MAX_VALUE_BYTES // 1024**2} MiB")
+        super().__init__("value over the size limit")
         self.line = line
 
 
@@ -112,7 +112,7 @@ def values(chunks: Iterable[bytes], *, limit_bytes: int = MAX_VALUE_BYTES) -> It
         # a value longer than the buffer is scanned again when twice as much is there
         enough = 2 * len(buffer)
         if len(buffer) > limit_bytes:
-            raise TooLongError(line)
+            raise TooLongError(line + buffer.count(b"\n", 0, _gap(buffer, 0)))
     # the line break ends a number or word, which otherwise could go on
     spans, position, in_array = _split(buffer + b"\n", in_array)
     yield from _located(buffer, spans, line)

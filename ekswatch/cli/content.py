@@ -1,4 +1,4 @@
-"""Where the detections and the recorded events lie: inside the installed package, or in a checkout."""
+"""Where detections and recorded events lie: in the installed package, or in a checkout."""
 
 from pathlib import Path
 

@@ -21,8 +21,9 @@ from ekswatch.cli.exits import Exit
 from ekswatch.cli.scan import Report, Scan, audit_files
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, Scope, to_dict
-from ekswatch.rules.compile import RuleErrors, compile_ruleset
+from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.detection import Severity
+from ekswatch.rules.errors import RuleErrors
 from ekswatch.rules.ruleset import Ruleset
 
 app = typer.Typer(
@@ -46,7 +47,14 @@ class Format(StrEnum):
     ASFF = "asff"
 
 
-Level = StrEnum("Level", {severity.name: severity.name.lower() for severity in Severity})
+class Level(StrEnum):
+    """Severities as the command line spells them: Sigma's words."""
+
+    INFORMATIONAL = "informational"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
 
 
 @app.command(epilog=EXITS)

@@ -1,4 +1,5 @@
-"""The analyzer over files: the line of the Lambda functions with files at one end and a report at the other."""
+"""The analyzer over files: the line of the functions, files at one end, a report at the other.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence

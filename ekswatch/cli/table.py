@@ -87,9 +87,8 @@ def suppressed_table(counts: Mapping[tuple[str, str], int]) -> Table:
 def unreadable_lines(unreadable: Sequence[Unreadable]) -> list[Text]:
     """The first unreadable records with position and reason, then how many more there are."""
     lines = [plain(f"{u.position}: {u.reason}") for u in unreadable[:UNREADABLE_SHOWN]]
-    if more := len(unreadable) - UNREADABLE_SHOWN:
-        if more > 0:
-            lines.append(plain(f"... and {more:,} more"))
+    if (more := len(unreadable) - UNREADABLE_SHOWN) > 0:
+        lines.append(plain(f"... and {more:,} more"))
     return lines
 
 
@@ -102,7 +101,7 @@ def who(facts: Mapping[str, Value]) -> str:
 
 
 def what(facts: Mapping[str, Value]) -> str:
-    """The verb and its object, with the subresource where there is one: `create pods/exec web/a`."""
+    """The verb and its object, with its subresource: `create pods/exec web/frontend`."""
     verb, resource, ref = (facts.get(name) for name in ("verb", "resource", "object.ref"))
     if isinstance(resource, str) and isinstance(ref, str) and "/" in resource:
         ref = f"{resource} {ref.partition(' ')[2]}"
