@@ -10,9 +10,10 @@ def detections_folder() -> Path:
     return _content("detections")
 
 
-def scenarios_folder() -> Path:
-    """The folder of recorded attack scenarios, `<name>.jsonl.gz` each, with `labels.json`."""
-    return _content("events/scenarios")
+def recordings() -> list[Path]:
+    """The recorded attack scenarios, by name, and a file of lines as they should not be."""
+    events = _content("events")
+    return [*sorted((events / "scenarios").glob("*.jsonl.gz")), events / "damaged.jsonl"]
 
 
 def _content(name: str) -> Path:

@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
-from ekswatch.cli.content import scenarios_folder
+from ekswatch.cli.content import recordings
 from ekswatch.cli.exits import Exit
-from ekswatch.cli.table import plain, severity_text, suppressed_table
+from ekswatch.cli.table import Row, findings_table, plain, suppressed_table, what, who
 from ekswatch.correlate.window import CLOSES, OPENS
 from ekswatch.local import Account, Message, account
 from ekswatch.rules.detection import Severity
@@ -28,8 +27,15 @@ from ekswatch.rules.ruleset import Ruleset
 
 CLUSTER = "demo"
 HOUR = timedelta(hours=1)
-DAMAGED = "damaged.jsonl.gz"
-"""Lines as they should not be; the recordings hold none."""
+COUNTED = (
+    "EventsReceived",
+    "EventsUnreadable",
+    "EventsPartial",
+    "EventsSkipped",
+    "Matches",
+    "Suppressed",
+)
+"""Metrics of the stream function that the demo shows."""
 
 Asff = Mapping[str, Any]
 
@@ -37,38 +43,36 @@ Asff = Mapping[str, Any]
 def run(ruleset: Ruleset) -> Exit:
     """Play every recorded scenario, then show findings, messages, and what was hidden or lost."""
     out, talk = Console(), Console(stderr=True)
-    recordings = sorted(scenarios_folder().glob("*.jsonl.gz"))
+    files = recordings()
     started = time.perf_counter()
     with account(ruleset, clusters=(CLUSTER,)) as aws:
-        _play(aws, recordings, talk)
+        _play(aws, files, talk)
         found = sorted(aws.findings(), key=_worst_first)
         messages = aws.messages()
         logged = aws.logged()
-        received = int(aws.metric("EventsReceived", cluster=CLUSTER))
-        unread = int(aws.metric("EventsUnreadable", cluster=CLUSTER))
-        skipped = int(aws.metric("EventsSkipped", cluster=CLUSTER))
-        partial = int(aws.metric("EventsPartial", cluster=CLUSTER))
+        count = {name: int(aws.metric(name, cluster=CLUSTER)) for name in COUNTED}
         signals = len(aws.signals())
     seconds = time.perf_counter() - started
 
     out.rule("ekswatch demo")
-    out.print(
-        plain(
-            f"{len(recordings)} recordings, {received:,} log lines delivered to the stream function "
-            f"in {seconds:.0f} s: {unread} unreadable, {partial} read in part, {skipped} of other logs. "
-            f"{signals:,} signals for the hourly function."
-        )
+    lines = (
+        f"{len(files)} files, {count['EventsReceived']:,} log lines, through the stream"
+        f" function in {seconds:.0f} s.",
+        f"{count['Matches']:,} matches, {count['Suppressed']:,} of them suppressed;"
+        f" {signals:,} signals for the hourly function.",
     )
+    out.print(_plain_lines("\n".join(lines)))
     _show_findings(out, found)
     _show_messages(out, messages)
     out.rule("Suppressed: expected by a filter, counted, not reported")
     out.print(suppressed_table(_suppressed(logged)))
-    _show_unreadable(out, logged, unread, partial)
-    out.print(plain("Your own files: ekswatch scan FILE. Into your account: see README.md, Deploy it."))
+    _show_unreadable(out, logged, count)
+    out.rule()
+    out.print(plain("Your own files: ekswatch scan FILE. Into your account: README.md, Deploy it."))
     return Exit.OK
 
 
-def _play(aws: Account, recordings: Sequence[Path], talk: Console) -> None:
+def _play(aws: Account, files: Sequence[Path], talk: Console) -> None:
     """Deliver each recording, then run the hourly function for every hour they touch."""
     columns = (
         TextColumn("{task.description}"),
@@ -77,9 +81,9 @@ def _play(aws: Account, recordings: Sequence[Path], talk: Console) -> None:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
-        task = bar.add_task("Delivering audit logs", total=len(recordings))
-        for recording in recordings:
-            aws.put_audit_log(CLUSTER, _lines(recording))
+        task = bar.add_task("Delivering audit logs", total=len(files))
+        for file in files:
+            aws.put_audit_log(CLUSTER, _lines(file))
             bar.advance(task)
         runs = list(hourly_runs(aws.times(CLUSTER)))
         task = bar.add_task("Hourly function", total=len(runs))
@@ -101,9 +105,9 @@ def hourly_runs(times: Iterable[datetime]) -> Iterator[datetime]:
     yield from sorted(hours)
 
 
-def _lines(recording: Path) -> list[str]:
-    with gzip.open(recording, "rt", encoding="utf-8") as file:
-        return file.read().splitlines()
+def _lines(file: Path) -> list[str]:
+    raw = file.read_bytes()
+    return (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode().splitlines()
 
 
 def _show_findings(out: Console, found: Sequence[Asff]) -> None:
@@ -111,24 +115,23 @@ def _show_findings(out: Console, found: Sequence[Asff]) -> None:
     numbers = ", ".join(f"{by_severity[s.name]} {s.name}" for s in reversed(Severity))
     out.rule(f"Security Hub: {len(found)} findings")
     out.print(plain(numbers))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    for name in ("Severity", "Detection", "Who", "What", "From", "Count", "First", "Last"):
-        wide = name in ("Who", "What")
-        table.add_column(name, overflow="fold", no_wrap=name in ("Severity", "First", "Last"),
-                         ratio=3 if wide else None, justify="right" if name == "Count" else "left")
-    for finding in found:
-        fields = finding["ProductFields"]
-        table.add_row(
-            severity_text(Severity[_label(finding)]),
-            plain(finding["GeneratorId"].removeprefix("ekswatch/")),
-            plain(_who(fields)),
-            plain(f"{_field(fields, 'verb')} {_field(fields, 'object.ref')}".strip()),
-            plain(_field(fields, "source.address")),
-            plain(_field(fields, "count")),
-            plain(finding["FirstObservedAt"][11:19] + "Z"),
-            plain(finding["LastObservedAt"][11:19] + "Z"),
-        )
-    out.print(table)
+    out.print(findings_table(map(_row, found), out.width))
+
+
+def _row(finding: Asff) -> Row:
+    def field(name: str) -> str:
+        return _field(finding["ProductFields"], name)
+
+    return Row(
+        severity=Severity[_label(finding)],
+        detection=finding["GeneratorId"].removeprefix("ekswatch/"),
+        who=who(field("actor.name"), field("impersonator")),
+        what=what(field("verb"), field("resource"), field("object.ref")),
+        source=field("source.address"),
+        count=field("count"),
+        first=finding["FirstObservedAt"][11:19] + "Z",
+        last=finding["LastObservedAt"][11:19] + "Z",
+    )
 
 
 def _show_messages(out: Console, messages: Sequence[Message]) -> None:
@@ -137,22 +140,23 @@ def _show_messages(out: Console, messages: Sequence[Message]) -> None:
     out.rule(f"SNS: {len(messages)} messages ({reasons})")
     if messages:
         one = max(messages, key=lambda message: (_severity(message), message.subject))
-        out.print(Panel(plain_lines(one.text), title=plain(one.subject), title_align="left"))
+        out.print(Panel(_plain_lines(one.text), title=plain(one.subject), title_align="left"))
 
 
 def _show_unreadable(
-    out: Console, logged: Sequence[Mapping[str, Any]], unread: int, partial: int
+    out: Console, logged: Sequence[Mapping[str, Any]], count: Mapping[str, int]
 ) -> None:
-    out.rule(f"Unreadable: {unread} records; read in part: {partial}")
+    out.rule(
+        f"Unreadable: {count['EventsUnreadable']} records; "
+        f"read in part: {count['EventsPartial']}; of other logs: {count['EventsSkipped']}"
+    )
     for line in logged:
         if line.get("message") == "record unreadable" and "why" in line:
             out.print(plain(f"{line['record']}: {line['why']}"))
 
 
-def plain_lines(text: str) -> Any:
+def _plain_lines(text: str) -> Text:
     """Text of several lines, with nothing that a terminal or rich would interpret."""
-    from rich.text import Text
-
     return Text("\n").join(plain(line) for line in text.splitlines())
 
 
@@ -176,12 +180,6 @@ def _label(finding: Asff) -> str:
 
 def _field(fields: Mapping[str, str], name: str) -> str:
     return fields.get(f"ekswatch/{name}", "")
-
-
-def _who(fields: Mapping[str, str]) -> str:
-    name = _field(fields, "actor.name") or "(no name)"
-    impersonator = _field(fields, "impersonator")
-    return f"{name} (impersonated by {impersonator})" if impersonator else name
 
 
 def _severity(message: Message) -> int:

@@ -167,7 +167,7 @@ def _write(shown: Sequence[Finding], report: Report, format_: Format) -> None:
         out = Console()
         table.summary(out, report)
         if shown:
-            out.print(table.findings_table(shown))
+            out.print(table.findings_table(map(table.row, shown), out.width))
         return
     record = asff if format_ is Format.ASFF else to_dict
     records = [record(finding) for finding in shown]

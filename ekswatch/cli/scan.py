@@ -1,5 +1,4 @@
-"""The analyzer over files: the line of the functions, files at one end, a report at the other.
-"""
+"""The analyzer over files: the line of the functions, files at one end, a report at the other."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ekswatch.audit.event import EPOCH
 from ekswatch.audit.intake import Batch, Unreadable
 from ekswatch.correlate.correlate import correlate
 from ekswatch.correlate.signal import Signal, signals
@@ -69,9 +69,9 @@ class Scan:
         self._events += len(batch.events)
         self._partial += batch.partial
         self._skipped += batch.skipped
-        for event in batch.events:
-            self._first_at = min(self._first_at or event.at, event.at)
-            self._last_at = max(self._last_at or event.at, event.at)
+        for at in (event.at for event in batch.events if event.at > EPOCH):
+            self._first_at = min(self._first_at or at, at)
+            self._last_at = max(self._last_at or at, at)
 
     def report(self, *, seconds: float = 0.0) -> Report:
         """Judge the windowed detections over everything added and return the whole report."""

@@ -1,7 +1,9 @@
 """Findings and a scan's summary as tables for a terminal: worst first, wide as the window is."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from rich import box
@@ -26,29 +28,66 @@ STYLES = {
 
 UNREADABLE_SHOWN = 20
 
+WIDE_CHARS = 120
+HEADINGS = {"source": "From"}
+LEFT_OUT = ("source", "first")
+"""Columns of a wide table only."""
 
-def findings_table(found: Sequence[Finding]) -> Table:
-    """One row per finding: severity, detection, who, what, where, how often, first and last."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("Severity", no_wrap=True)
-    table.add_column("Detection", overflow="fold", ratio=3)
-    table.add_column("Who", overflow="fold", ratio=4)
-    table.add_column("What", overflow="fold", ratio=4)
-    table.add_column("From", overflow="fold", ratio=2)
-    table.add_column("Count", justify="right", no_wrap=True)
-    table.add_column("First", no_wrap=True)
-    table.add_column("Last", no_wrap=True)
-    for finding in found:
-        table.add_row(
-            severity_text(finding.severity),
-            plain(finding.detection.slug),
-            plain(who(finding.facts)),
-            plain(what(finding.facts)),
-            plain(shown(finding.facts.get("source.address"))),
-            str(finding.count),
-            clock(finding.first_seen),
-            clock(finding.last_seen),
+SHORT_NAMES = (
+    (re.compile(r"^arn:[\w-]+:(?:sts|iam)::\d{12}:(?:assumed-role/)?"), ""),
+    (re.compile(r"^system:serviceaccount:"), "sa:"),
+)
+"""How a principal is written in a column; the finding itself has the whole name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One finding as a line of a table; times are those of a clock in UTC."""
+
+    severity: Severity
+    detection: str
+    who: str
+    what: str
+    source: str
+    count: str
+    first: str
+    last: str
+
+
+def row(finding: Finding) -> Row:
+    """The line of a finding."""
+    facts = finding.facts
+    return Row(
+        severity=finding.severity,
+        detection=finding.detection.slug,
+        who=who(shown(facts.get("actor.name")), shown(facts.get("impersonator"))),
+        what=what(*(shown(facts.get(name)) for name in ("verb", "resource", "object.ref"))),
+        source=shown(facts.get("source.address")),
+        count=str(finding.count),
+        first=clock(finding.first_seen),
+        last=clock(finding.last_seen),
+    )
+
+
+def findings_table(rows: Iterable[Row], width: int) -> Table:
+    """One line per finding: severity, detection, who, what, where, how often, first and last.
+
+    Units: `width` is in characters; below 120 there is no room for where and when it began.
+    """
+    names = [field.name for field in fields(Row)]
+    shown_names = names if width >= WIDE_CHARS else [n for n in names if n not in LEFT_OUT]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in shown_names:
+        free = name in ("who", "what", "source")
+        table.add_column(
+            HEADINGS.get(name, name.title()),
+            no_wrap=not free and (width >= WIDE_CHARS or name != "detection"),
+            overflow="fold",
+            justify="right" if name == "count" else "left",
         )
+    for one in rows:
+        cells = {name: plain(getattr(one, name)) for name in shown_names if name != "severity"}
+        table.add_row(severity_text(one.severity), *cells.values())
     return table
 
 
@@ -92,20 +131,25 @@ def unreadable_lines(unreadable: Sequence[Unreadable]) -> list[Text]:
     return lines
 
 
-def who(facts: Mapping[str, Value]) -> str:
-    """The actor, with the session or the impersonator where there is one."""
-    name = shown(facts.get("actor.name")) or "(no name)"
-    if impersonator := facts.get("impersonator"):
-        return f"{name} (impersonated by {shown(impersonator)})"
-    return name
+def who(name: str, impersonator: str) -> str:
+    """The actor, short enough for a column, and who stands behind an impersonation."""
+    if impersonator:
+        return f"{_short(name)} (impersonated by {_short(impersonator)})"
+    return _short(name) or "(no name)"
 
 
-def what(facts: Mapping[str, Value]) -> str:
+def what(verb: str, resource: str, ref: str) -> str:
     """The verb and its object, with its subresource: `create pods/exec web/frontend`."""
-    verb, resource, ref = (facts.get(name) for name in ("verb", "resource", "object.ref"))
-    if isinstance(resource, str) and isinstance(ref, str) and "/" in resource:
+    if "/" in resource and "," not in resource:
         ref = f"{resource} {ref.partition(' ')[2]}"
-    return f"{shown(verb)} {shown(ref)}".strip()
+    return f"{verb} {ref}".strip()
+
+
+def _short(name: str) -> str:
+    """Role and session of an STS ARN, `sa:` for a service account, else the name."""
+    for pattern, short in SHORT_NAMES:
+        name = pattern.sub(short, name)
+    return name
 
 
 def shown(value: Value) -> str:

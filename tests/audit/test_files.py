@@ -175,7 +175,7 @@ def test_a_cut_export_line_has_the_time_before_it(write: Write) -> None:
     ("data", "events", "lost"),
     [
         (gzip.compress(TEXT)[:-400], None, "truncated gzip, cut, with all that follows"),
-        (gzip.compress(TEXT) + b"garbage at the end", 30, "corrupt gzip, cut, with all that follows"),
+        (gzip.compress(TEXT) + b"garbage behind", 30, "corrupt gzip, cut, with all that follows"),
         (b"[\n" + LINES[0] + b",\n", 1, "cut, with all that follows"),
         (dumped({"items": EVENTS})[:-1000], None, "cut, with all that follows"),
         (b"[" * 100_000, 0, "cut, with all that follows"),
