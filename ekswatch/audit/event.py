@@ -26,7 +26,7 @@ Value = str | int | float | bool | tuple[str, ...] | None
 NO_BODY = msgspec.Raw(b"null")
 
 
-class User(msgspec.Struct, frozen=True):
+class User(msgspec.Struct, frozen=True, gc=False):
     """Who made a request, as the authenticator named them. `extra` values are lists of strings."""
 
     username: str = ""
@@ -35,7 +35,7 @@ class User(msgspec.Struct, frozen=True):
     extra: dict[str, tuple[str, ...]] = {}
 
 
-class ObjectRef(msgspec.Struct, frozen=True):
+class ObjectRef(msgspec.Struct, frozen=True, gc=False):
     """What a request is about. A list, a watch and most creates have no `name`."""
 
     resource: str = ""
@@ -48,7 +48,7 @@ class ObjectRef(msgspec.Struct, frozen=True):
     resourceVersion: str = ""
 
 
-class ResponseStatus(msgspec.Struct, frozen=True):
+class ResponseStatus(msgspec.Struct, frozen=True, gc=False):
     """The HTTP outcome; `code` is 0 when the record has none."""
 
     code: int = 0

@@ -7,7 +7,6 @@ from isal import isal_zlib
 GZIP_MAGIC = b"\x1f\x8b"
 
 FEED_BYTES = 8 * 1024
-"""What an error can cost: the output of one feed is lost with it."""
 
 STEP_BYTES = 1024 * 1024
 GZIP = 31
@@ -18,13 +17,14 @@ class GzipError(ValueError):
     """The data is not gzip, or is cut or corrupt. Raised after all that could be read."""
 
 
-def inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def inflate(chunks: Iterable[bytes], *, feed_bytes: int = FEED_BYTES) -> Iterator[bytes]:
     """Yield the decompressed data of one or more gzip members, at most 1 MiB at a time.
 
-    Zero bytes after a member are padding. Raises: GzipError.
+    Zero bytes after a member are padding. An error costs the output of the `feed_bytes` of
+    input that it was met in. Raises: GzipError.
     """
     stream = isal_zlib.decompressobj(GZIP)
-    for feed in _feeds(chunks):
+    for feed in _feeds(chunks, feed_bytes):
         data = feed
         while data:
             if stream.eof:
@@ -36,10 +36,10 @@ def inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise GzipError("truncated gzip")
 
 
-def _feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _feeds(chunks: Iterable[bytes], feed_bytes: int) -> Iterator[bytes]:
     for chunk in chunks:
-        for start in range(0, len(chunk), FEED_BYTES):
-            yield chunk[start : start + FEED_BYTES]
+        for start in range(0, len(chunk), feed_bytes):
+            yield chunk[start : start + feed_bytes]
 
 
 def _outputs(stream: "isal_zlib.Decompress", data: bytes) -> Iterator[bytes]:

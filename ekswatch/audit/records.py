@@ -132,14 +132,17 @@ def batch(
     extra: Sequence[Unreadable] = (),
 ) -> Batch:
     """Return the outcomes as a Batch, in order; `extra` follows the unreadable."""
+    events, unreadable = list[AuditEvent](), list[Unreadable]()
+    for position, outcome in outcomes:
+        if isinstance(outcome, str):
+            unreadable.append(Unreadable(position, outcome))
+        else:
+            events.append(outcome)
     return Batch(
         cluster=cluster,
         account=account,
-        events=tuple(one for _, one in outcomes if isinstance(one, AuditEvent)),
-        unreadable=(
-            *(Unreadable(where, one) for where, one in outcomes if isinstance(one, str)),
-            *extra,
-        ),
+        events=tuple(events),
+        unreadable=(*unreadable, *extra),
         skipped=skipped,
         source=source,
     )

@@ -25,6 +25,8 @@ from ekswatch.audit.scan import elements, members, repaired
 MAX_INFLATED_BYTES = 64 * 1024 * 1024
 """Decompressed size at which a payload is cut: ten times what a delivery can hold."""
 
+OVER_LIMIT = "over 64 MiB decompressed"
+CAREFUL_FEED_BYTES = 256
 CONTROL_MESSAGE = "CONTROL_MESSAGE"
 
 
@@ -32,7 +34,7 @@ class PayloadError(ValueError):
     """What the function was invoked with is not a CloudWatch Logs subscription payload."""
 
 
-class LogEvent(msgspec.Struct, frozen=True):
+class LogEvent(msgspec.Struct, frozen=True, gc=False):
     """One record of a log stream; `timestamp` is in milliseconds since 1970."""
 
     id: str = ""
@@ -106,13 +108,19 @@ def _unpacked(data: str) -> bytes | None:
 
 def _inflated(packed: bytes) -> tuple[bytes, str]:
     """Return the data and why it is not all there, if it is not."""
-    parts, size = [], 0
+    raw, damage = _inflated_by(packed, len(packed))
+    # damaged data is read again in small steps, to keep more of what precedes the damage
+    return (raw, damage) if damage in ("", OVER_LIMIT) else _inflated_by(packed, CAREFUL_FEED_BYTES)
+
+
+def _inflated_by(packed: bytes, feed_bytes: int) -> tuple[bytes, str]:
+    parts, size = list[bytes](), 0
     try:
-        for part in inflate((packed,)):
+        for part in inflate((packed,), feed_bytes=feed_bytes):
             parts.append(part)
             size += len(part)
             if size > MAX_INFLATED_BYTES:
-                return b"".join(parts)[:MAX_INFLATED_BYTES], "over 64 MiB decompressed"
+                return b"".join(parts)[:MAX_INFLATED_BYTES], OVER_LIMIT
     except GzipError as error:
         return b"".join(parts), str(error)
     return b"".join(parts), ""

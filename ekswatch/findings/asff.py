@@ -8,6 +8,7 @@ Source: AWS Security Hub API Reference, AwsSecurityFinding; `asff_model.py` hold
 import json
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from ekswatch.findings import template
@@ -97,7 +98,7 @@ def asff(finding: Finding) -> dict[str, Any]:
         "GeneratorId": f"ekswatch/{finding.detection.slug}",
         "AwsAccountId": scope.account,
         "CreatedAt": stamp(finding.first_seen),
-        "UpdatedAt": stamp(finding.last_seen),
+        "UpdatedAt": stamp(_updated_at(finding)),
         "FirstObservedAt": stamp(finding.first_seen),
         "LastObservedAt": stamp(finding.last_seen),
         "Title": fit(finding.detection.title, TITLE_BYTES),
@@ -130,6 +131,15 @@ def fit(text: str, limit_bytes: int) -> str:
     if len(encoded) <= limit_bytes:
         return line
     return encoded[: limit_bytes - 3].decode(errors="ignore") + "…"
+
+
+def _updated_at(finding: Finding) -> datetime:
+    """When the finding last changed, in event time: it must grow with every change.
+
+    Security Hub ignores a record that is not newer. A late event raises the count and leaves
+    the last time alone, so each request beyond the first counts a millisecond.
+    """
+    return finding.last_seen + timedelta(milliseconds=finding.count - 1)
 
 
 def _types(tactics: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What AWS takes as an ASFF record, and how many at once: documented limits, enforced.
+"""What AWS takes as an ASFF record: documented limits, enforced.
 
 botocore checks presence and types only, local imitations of Security Hub nothing at all, so
 tests and the local Security Hub hold every record against this model.
@@ -7,15 +7,13 @@ Source: AWS Security Hub API Reference, AwsSecurityFinding and BatchImportFindin
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-RECORDS_PER_CALL = 100
 RECORD_BYTES = 240_000
-CALL_BYTES = 6_000_000
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TAXONOMY = {
@@ -145,26 +143,3 @@ def check(record: Mapping[str, Any]) -> Record:
 def record_bytes(record: Mapping[str, Any]) -> int:
     """Size of a record in the body of the request, as botocore writes it."""
     return len(json.dumps(record))
-
-
-def batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """Split ASFF records into calls that Security Hub accepts.
-
-    Shape: any number in; lists of 1 to 100 out, order kept.
-    Units: sizes are bytes of JSON; 240 KB per record, 6 MB per call, KB being 1,000.
-    Raises: RecordTooLarge, naming the finding, when one record alone is over its limit.
-    Source: Security Hub partner guide, "Guidelines for using the BatchImportFindings API".
-    """
-    batch: list[Mapping[str, Any]] = []
-    total = frame = len('{"Findings": []}')
-    for record in records:
-        size = record_bytes(record)
-        if size > RECORD_BYTES:
-            raise RecordTooLarge(str(record.get("Id", "")), size)
-        if batch and (len(batch) == RECORDS_PER_CALL or total + size + 2 > CALL_BYTES):
-            yield batch
-            batch, total = [], frame
-        batch.append(record)
-        total += size + 2
-    if batch:
-        yield batch

@@ -3,13 +3,12 @@
 Templates are written by us and may hold links; values come from events and may not.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from ekswatch.findings import template
 from ekswatch.findings.escape import mail
-from ekswatch.findings.finding import Finding, to_dict
+from ekswatch.findings.finding import Finding
 from ekswatch.rules.match import Value
 
 SUBJECT_CHARS = 99
@@ -58,11 +57,6 @@ def attributes(finding: Finding) -> dict[str, dict[str, str]]:
     return {
         name: {"DataType": "String", "StringValue": word} for name, word in words.items() if word
     }
-
-
-def message_json(finding: Finding) -> str:
-    """The finding for machines: one line of JSON."""
-    return json.dumps(to_dict(finding), separators=(",", ":"))
 
 
 def _place(finding: Finding) -> str:

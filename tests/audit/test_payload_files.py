@@ -10,7 +10,7 @@ from tests.audit.examples import EVENTS
 PAYLOADS = EVENTS / "payloads"
 
 EXPECTED = {
-    "attacks": (6, 0, 0, 0),
+    "attacks": (4, 0, 0, 0),
     "damaged-records": (3, 1, 3, 0),
     "other-log-type": (0, 0, 0, 1),
     "control-message": (0, 0, 0, 0),
@@ -27,7 +27,7 @@ def test_an_example_payload_is_counted_in_full(name: str) -> None:
 
     counts = (len(batch.events), batch.partial, len(batch.unreadable), batch.skipped)
     assert counts == EXPECTED[name]
-    assert list(read_file(file))[0].received == batch.received
+    assert sum(b.received for b in read_file(file)) == batch.received
 
 
 def test_every_example_payload_is_expected() -> None:

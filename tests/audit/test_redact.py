@@ -38,6 +38,15 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc-def\n-----END RSA PRIVATE KEY----
         (PEM[:40], "[redacted]"),
         ("k8s-aws-v1.aHR0cHM6Ly9zdHMu", "[redacted]"),
         ("ghp_0123456789abcdefABCD", "[redacted]"),
+        (
+            f"/exec?command=mysql%20--password%3D{CANARY}",
+            "/exec?command=mysql --password=[redacted]",
+        ),
+        (f"command=--token+{CANARY}%20", "command=--token [redacted] "),
+        (
+            f"command=--password&command={CANARY}&tty=1",
+            "command=--password&command=[redacted]&tty=1",
+        ),
     ],
 )
 def test_the_value_of_a_secret_is_hidden(text: str, expected: str) -> None:
@@ -58,6 +67,7 @@ def test_the_value_of_a_secret_is_hidden(text: str, expected: str) -> None:
         'User "bob" cannot list resource "secrets" in API group "" in the namespace "data"',
         "sh -c id; cat /var/run/secrets/kubernetes.io/serviceaccount/token",
         "http://[::1]:8080/metrics",
+        "/api/v1/namespaces/a%20b/secrets/db%2Dpassword",
         "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/coredns:v1.11.4",
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "mkdir -p /tmp/x",

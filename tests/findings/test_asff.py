@@ -23,7 +23,8 @@ def test_a_record_names_the_finding_and_its_times() -> None:
     assert record["Id"] == finding().id
     assert record["GeneratorId"] == "ekswatch/privileged-workload-created"
     assert record["CreatedAt"] == "2026-11-20T02:20:11.250Z"
-    assert record["UpdatedAt"] == "2026-11-20T02:21:11.250Z"
+    assert record["LastObservedAt"] == "2026-11-20T02:21:11.250Z"
+    assert record["UpdatedAt"] == "2026-11-20T02:21:11.251Z"
     assert (
         record["ProductArn"]
         == "arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default"
@@ -190,3 +191,12 @@ def test_records_are_plain_json() -> None:
     record = asff(finding())
 
     assert json.loads(json.dumps(record)) == record
+
+
+def test_a_late_event_makes_the_record_newer() -> None:
+    """Security Hub ignores what is not newer, so a higher count alone must be."""
+    before = finding(match(0), match(60, "a-2"))
+    after = finding(match(0), match(30, "late"), match(60, "a-2"))
+
+    assert asff(after)["LastObservedAt"] == asff(before)["LastObservedAt"]
+    assert asff(after)["UpdatedAt"] > asff(before)["UpdatedAt"]

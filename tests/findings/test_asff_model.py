@@ -7,14 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from ekswatch.findings.asff import asff
-from ekswatch.findings.asff_model import (
-    CALL_BYTES,
-    RECORD_BYTES,
-    RecordTooLarge,
-    batches,
-    check,
-    record_bytes,
-)
+from ekswatch.findings.asff_model import RECORD_BYTES, RecordTooLarge, check, record_bytes
 from tests.findings.examples import finding
 
 
@@ -105,29 +98,9 @@ def test_required_fields_are_required(missing: str) -> None:
         check(whole)
 
 
-@pytest.mark.parametrize(("number", "calls"), [(0, []), (100, [100]), (101, [100, 1])])
-def test_a_call_takes_a_hundred_records(number: int, calls: list[int]) -> None:
-    """100 records are one call, 101 are two, none is none."""
-    assert [len(call) for call in batches([sized(100)] * number)] == calls
-
-
-def test_a_call_takes_six_megabytes() -> None:
-    """No call is over its bytes, no record is lost, and the order is kept."""
-    records = [sized(RECORD_BYTES, str(i)) for i in range(60)]
-    calls = list(batches(records))
-
-    assert [one["Id"] for call in calls for one in call] == [str(i) for i in range(60)]
-    assert all(len(json.dumps({"Findings": call})) <= CALL_BYTES for call in calls)
-    assert len(calls) == 3
-
-
-def test_a_record_too_large_is_named() -> None:
-    """240 KB are taken; one byte more raises with the finding's ID."""
+def test_the_size_is_that_of_the_request_body() -> None:
+    """Bytes are counted as botocore writes them."""
     assert record_bytes(sized(RECORD_BYTES)) == RECORD_BYTES
-    assert list(batches([sized(RECORD_BYTES)]))
-    with pytest.raises(RecordTooLarge, match="big") as raised:
-        list(batches([sized(RECORD_BYTES + 1, "big")]))
-    assert raised.value.finding_id == "big"
 
 
 def test_a_checked_record_may_not_be_too_large() -> None:

@@ -13,7 +13,7 @@ from ekswatch.correlate.signal import encode, signals
 from ekswatch.correlate.window import Window
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, findings, to_dict
-from ekswatch.findings.text import body, message_json, subject
+from ekswatch.findings.text import body, subject
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.ruleset import SCHEMA, And, Check, Correlation, Rule, Ruleset
 from tests.findings.examples import SCOPE, START, detection
@@ -99,7 +99,6 @@ def rendered(finding: Finding) -> list[str]:
     return [
         json.dumps(to_dict(finding)),
         json.dumps(asff(finding)),
-        message_json(finding),
         subject(finding),
         body(finding),
     ]

@@ -1,14 +1,13 @@
 """The mail: ten seconds to read, and no place for a stranger's markup."""
 
-import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ekswatch.findings.finding import Finding, Scope, to_dict
-from ekswatch.findings.text import attributes, body, message_json, subject
+from ekswatch.findings.finding import Finding, Scope
+from ekswatch.findings.text import attributes, body, subject
 from ekswatch.rules.detection import Severity
 from tests.findings.examples import NASTY, detection, finding, hostile_facts, match, texts
 
@@ -138,11 +137,3 @@ def test_attributes_are_for_subscription_filters() -> None:
         "tactic": "Privilege Escalation",
     }
     assert "tactic" not in attributes(mailed(detection=detection(tactics=())))
-
-
-def test_machines_get_the_finding_as_one_line() -> None:
-    """The JSON for machines is the finding's JSON."""
-    line = message_json(finding())
-
-    assert "\n" not in line
-    assert json.loads(line) == to_dict(finding())
