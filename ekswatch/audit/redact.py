@@ -74,7 +74,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         rf"\1{HIDDEN}",
     ),
     (
-        re.compile(rf"(?i)(\s--?[\w\-]{{0,40}}?{_NAMES}[\w\-]{{0,40}}+\s{{1,4}}){_VALUE}"),
+        re.compile(rf"(?i)((?:^|[\s=])--?[\w\-]{{0,40}}?{_NAMES}[\w\-]{{0,40}}+\s{{1,4}}){_VALUE}"),
         rf"\1{HIDDEN}",
     ),
     # The same as two arguments of an exec request

@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 
 EXITS = """Exit codes: 0 nothing at or above --fail-on; 1 findings at or above it; 2 wrong use;
-3 errors in detections; 4 AWS errors; 5 some records could not be read."""
+3 a detection has errors; 4 AWS errors; 5 some records could not be read."""
 
 
 class Format(StrEnum):
@@ -108,7 +108,10 @@ def scan(
 
     shown = [f for f in report.findings if f.severity >= Severity[min_severity.name]]
     _write(shown, report, format_)
-    for line in table.unreadable_lines(report.unreadable):
+    for line in (
+        *table.unreadable_lines(report.unreadable),
+        *table.failure_lines(report.rule_failures),
+    ):
         talk.print(line)
     raise typer.Exit(_verdict(report, fail_on))
 
@@ -182,6 +185,8 @@ def _verdict(report: Report, fail_on: Level | None) -> Exit:
     bar = Severity[fail_on.name] if fail_on else None
     if bar is not None and any(finding.severity >= bar for finding in report.findings):
         return Exit.FINDINGS
+    if report.rule_failures:
+        return Exit.RULES
     return Exit.INCOMPLETE if report.unreadable else Exit.OK
 
 

@@ -30,6 +30,8 @@ class Report:
     skipped: int
     unreadable: tuple[Unreadable, ...]
     suppressed: Counter[tuple[str, str]]
+    rule_failures: Counter[tuple[str, str]]
+    """By document and error: events that a detection could not judge."""
     first_at: datetime | None
     last_at: datetime | None
     seconds: float = 0.0
@@ -85,6 +87,7 @@ class Scan:
             skipped=self._skipped,
             unreadable=tuple(self._unreadable),
             suppressed=self._suppressed,
+            rule_failures=self._engine.errors,
             first_at=self._first_at,
             last_at=self._last_at,
             seconds=seconds,

@@ -131,6 +131,14 @@ def unreadable_lines(unreadable: Sequence[Unreadable]) -> list[Text]:
     return lines
 
 
+def failure_lines(failures: Mapping[tuple[str, str], int]) -> list[Text]:
+    """The detections that failed, on how many events, and how."""
+    return [
+        plain(f"{document} failed on {count:,} events: {error}")
+        for (document, error), count in sorted(failures.items())
+    ]
+
+
 def who(name: str, impersonator: str) -> str:
     """The actor, short enough for a column, and who stands behind an impersonation."""
     if impersonator:

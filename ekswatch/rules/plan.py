@@ -211,8 +211,8 @@ class Plan:
 
     @cached_property
     def _fact_fields(self) -> Fields:
-        names = dict.fromkeys((*self.rule.facts, *self.detection.fields))
-        return [(name, self._get(name)) for name in names if name not in SUMMARY]
+        """What a match keeps beyond the summary; fields of other views are not among them."""
+        return [(name, self._get(name)) for name in self.rule.facts]
 
 
 def _seed_folding(detection: Detection, *, seeded: bool) -> Detection:

@@ -36,7 +36,7 @@ COMMAND = f"mysql --password={CANARY} --token {CANARY}"
 FIELDS = (
     *("userAgent", "requestObject.data", "requestObject.stringData"),
     *("requestObject.metadata.annotations", "requestObject.spec.containers"),
-    "request.query",
+    *("request.query", "requestURI"),
 )
 
 WHEREVER = [

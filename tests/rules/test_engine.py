@@ -50,6 +50,24 @@ def test_a_match_keeps_what_the_detection_names(tmp_path: Path) -> None:
     assert match.first_seen == match.last_seen == event.at
 
 
+def test_a_document_on_another_view_keeps_what_it_has(tmp_path: Path) -> None:
+    """Fields of the main document's view are left out, and nothing fails."""
+    main = build.document(
+        "main",
+        {"s": {"container.privileged": True}, "condition": "s"},
+        view="container",
+        fields=["container.name", "requestURI"],
+        ekswatch={"message": "{container.name}"},
+    )
+    build.detection(tmp_path, main, build.document("other", GET))
+    engine = build.engine(tmp_path)
+
+    (match,) = engine.match([build.event(requestURI="/api")])
+
+    assert (match.document, match.samples) == ("other", ({"requestURI": "/api"},))
+    assert not engine.errors
+
+
 def test_evidence_is_what_held(tmp_path: Path) -> None:
     """Evidence has the fields of selections that hold and count, with their values."""
     detection = {
