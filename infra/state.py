@@ -1,4 +1,4 @@
-"""StateTable: which findings were sent already, and how far the hourly job has read."""
+"""StateTable: which findings were made before, and what people were told of them."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
