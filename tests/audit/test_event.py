@@ -75,7 +75,7 @@ def test_sparse_records_are_audit_events_too(document: dict[str, Any], expected:
     assert event(document).is_audit is expected
 
 
-@pytest.mark.parametrize("raw", [b"{", b"\xff", b"[" * 2_000 + b"]" * 2_000, b'"\\ud800"'])
+@pytest.mark.parametrize("raw", [b"{", b"\xff", b"[" * 100_000 + b"]" * 100_000, b'"\\ud800"'])
 def test_a_body_that_cannot_be_decoded_is_none(raw: bytes) -> None:
     """Whatever the reason."""
     assert msgspec.structs.replace(made(), requestObject=msgspec.Raw(raw)).request is None
