@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.alarms import FunctionAlarms
+from infra.alarms import AnalysisAlarms, FunctionAlarms
 from infra.config import Config
 from infra.failed import FailedEvents
 from infra.function import AnalyzerFunction
@@ -92,11 +92,12 @@ class EkswatchStack(Stack):
             retention_days=days,
         )
 
+        topic = findings.topic if findings else None
         for cluster in config.clusters:
             AuditSubscription(self, f"AuditLog-{cluster}", cluster=cluster, to=stream)
+            AnalysisAlarms(self, f"Analysis-{cluster}", cluster=cluster, topic=topic)
         HourlySchedule(self, "EveryHour", function=hourly.function)
 
-        topic = findings.topic if findings else None
         FunctionAlarms(self, "StreamAlarms", name="stream", function=stream.function, topic=topic)
         FunctionAlarms(self, "HourlyAlarms", name="hourly", function=hourly.function, topic=topic)
 

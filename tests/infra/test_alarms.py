@@ -1,8 +1,11 @@
 """What goes wrong is told."""
 
+import json
+
 import pytest
 
-from infra.alarms import MEANING
+from infra.alarms import ANALYSIS, MEANING
+from lambdas.telemetry import Counts, flush
 from tests.infra.template import Resources
 
 
@@ -17,4 +20,30 @@ def test_one_failure_raises_the_alarm(resources: Resources, name: str, metric: s
     assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == ["${FindingsTopic}"]
+
+
+@pytest.mark.parametrize("metric", ANALYSIS)
+def test_an_analysis_that_fails_raises_the_alarm(
+    resources: Resources,
+    metric: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The alarm listens to exactly the metric that the stream function writes."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "stream")
+    counts = Counts()
+    counts.add("prod", **{metric: 1})
+    flush(counts)
+    written = json.loads(capsys.readouterr().out)
+    described = written["_aws"]["CloudWatchMetrics"][0]
+
+    alarm = resources.of("AWS::CloudWatch::Alarm")[f"Analysisprod{metric}"]
+
+    assert alarm["Namespace"] == described["Namespace"]
+    assert alarm["MetricName"] in {one["Name"] for one in described["Metrics"]}
+    assert {one["Name"] for one in alarm["Dimensions"]} == set(described["Dimensions"][0])
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
+        name: written[name] for name in described["Dimensions"][0]
+    }
     assert alarm["AlarmActions"] == ["${FindingsTopic}"]

@@ -135,7 +135,7 @@ def test_the_topic_has_its_key_policy_and_subscriber(deployed: Mapping[str, str]
 
 
 def test_alarms_tell_the_topic(deployed: Mapping[str, str]) -> None:
-    """CloudWatch shows three alarms per function, each with the topic as its action."""
+    """Three alarms per function, two per cluster, each with the topic as its action."""
     alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
 
     watched = {(alarm["Dimensions"][0]["Value"], alarm["MetricName"]) for alarm in alarms}
@@ -143,6 +143,10 @@ def test_alarms_tell_the_topic(deployed: Mapping[str, str]) -> None:
         (deployed[function], metric)
         for function in ("StreamFunction", "HourlyFunction")
         for metric in ("Errors", "AsyncEventsDropped", "DestinationDeliveryFailures")
+    } | {
+        (cluster, metric)
+        for cluster in ("prod", "staging")
+        for metric in ("RuleFailures", "StateErrors")
     }
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(deployed["FindingsTopic"],)}
 
