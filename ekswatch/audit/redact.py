@@ -8,12 +8,7 @@ another. Control characters are left to the sinks, which know their own.
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from urllib.parse import unquote_plus
-
-REMEMBERED_TEXTS = 4_096
-REMEMBERED_CHARACTERS = 256
-"""The same names, addresses and agents come again and again; at most 2 MB of them are kept."""
 
 MAX_CHARACTERS = 1_024
 """Length of what is kept; a longer value ends in an ellipsis."""
@@ -102,17 +97,10 @@ def redact(text: str) -> str:
 
     A percent-encoded text that holds any comes back decoded.
     """
-    return _remembered(text) if len(text) <= REMEMBERED_CHARACTERS else _redacted(text)
-
-
-def _redacted(text: str) -> str:
     found = _without_secrets(text[:READ_CHARACTERS])
     if len(found) <= MAX_CHARACTERS and len(text) <= READ_CHARACTERS:
         return found
     return found[: MAX_CHARACTERS - 1] + "…"
-
-
-_remembered = lru_cache(maxsize=REMEMBERED_TEXTS)(_redacted)
 
 
 def _without_secrets(text: str) -> str:

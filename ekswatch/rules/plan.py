@@ -13,6 +13,7 @@ from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.expression import (
     KEYWORDS,
     Holds,
+    checks,
     evaluator,
     fields_of,
     inlined,
@@ -21,7 +22,7 @@ from ekswatch.rules.expression import (
 from ekswatch.rules.fields import Getter, Row, Subject, getter, is_row_field
 from ekswatch.rules.kept import Keeper
 from ekswatch.rules.match import Match, Value
-from ekswatch.rules.ruleset import And, Expression, Filter, Rule
+from ekswatch.rules.ruleset import And, Check, Expression, Filter, Rule
 from ekswatch.rules.screen import VIEW_NEEDS, Failed, Screen, header_split
 
 NO_ROW: Row = {}
@@ -179,12 +180,13 @@ class Plan:
     def _evidence(
         self, case: Case, subject: Subject, deciding: tuple[str, ...]
     ) -> tuple[tuple[str, Value], ...]:
+        """The fields of the tests that held, in selections that held and count."""
         fields: dict[str, Getter] = {}
-        for name in self._positive:
-            if self._selections[name](subject):
-                fields.update(self._tested[name])
-        for name in deciding:
-            fields.update(self._tested[name])
+        holding = [name for name in self._positive if self._selections[name](subject)]
+        for name in (*holding, *deciding):
+            for holds, tested in self._tests[name]:
+                if holds(subject):
+                    fields.update(tested)
         return tuple(case.keeper.snapshot(fields.items(), subject).items())
 
     # What follows is for matches only, which are rare, and made at the first one.
@@ -202,12 +204,15 @@ class Plan:
         }
 
     @cached_property
-    def _tested(self) -> Mapping[str, Mapping[str, Getter]]:
-        """Per selection, the fields it tests."""
+    def _tests(self) -> Mapping[str, Sequence[tuple[Holds, Mapping[str, Getter]]]]:
+        """Per selection its tests, each with the fields it reads."""
         return {
-            name: {field: self._get(field) for field in fields_of(e) if field != KEYWORDS}
+            name: [(evaluator(check, self._get), self._read_by(check)) for check in checks(e)]
             for name, e in self.rule.selections.items()
         }
+
+    def _read_by(self, check: Check) -> Mapping[str, Getter]:
+        return {field: self._get(field) for field in fields_of(check) if field != KEYWORDS}
 
     @cached_property
     def _fact_fields(self) -> Fields:

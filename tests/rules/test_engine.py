@@ -84,6 +84,16 @@ def test_evidence_is_what_held(tmp_path: Path) -> None:
     assert match.evidence == (("verb", "get"), ("userAgent", "curl/8"))
 
 
+def test_evidence_names_the_alternative_that_held(tmp_path: Path) -> None:
+    """Of several alternatives only those that hold are evidence."""
+    detection = {"any": [{"verb": "get"}, {"userAgent": "curl"}], "condition": "any"}
+    build.detection(tmp_path, build.document("rule", detection))
+
+    match = one(tmp_path, build.event(userAgent="kubectl"))
+
+    assert match.evidence == (("verb", "get"),)
+
+
 def test_the_first_entry_that_holds_sets_the_severity(tmp_path: Path) -> None:
     """Entries are tried in order; all selections of an entry must hold."""
     detection = {
