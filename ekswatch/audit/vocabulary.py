@@ -365,6 +365,7 @@ PODS = (
     _row("volume.mounted", "bool", "Some container mounts it; absent for a PersistentVolume."),
     _row("volume.writable", "bool", "Some mount is not read-only; true for a PersistentVolume."),
     _row("volume.images", "strings", "Images of the containers that mount it."),
+    _row("volume.repositories", "strings", "The same, in full and without tag and digest."),
 )
 """The rows of the views pod, container and volume."""
 

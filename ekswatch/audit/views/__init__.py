@@ -21,7 +21,7 @@ __all__ = ["VIEWS", "Row", "rows"]
 VIEWS: Mapping[str, str] = {
     "": "The audit event itself.",
     "pod": "One row per pod spec that is written, in a workload of any of the nine kinds.",
-    "container": "One row per container, init container or ephemeral container written.",
+    "container": "One row per container of any kind that is written; one when a patch names none.",
     "volume": "One row per volume of a pod spec, and per PersistentVolume on a node's disk.",
     "grant": "One row per rule of a Role or ClusterRole, as it is after the write.",
     "subject": "One row per subject of a RoleBinding or ClusterRoleBinding, after the write.",

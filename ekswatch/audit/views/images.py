@@ -1,7 +1,10 @@
 """Container image names in full: the registry that a short name leaves out."""
 
 DOCKER_HUB = "docker.io"
-HUB_ALIASES = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+HUB_ALIASES = frozenset(
+    {"index.docker.io", "mirror.gcr.io", "registry-1.docker.io", "registry.hub.docker.com"}
+)
+"""Hosts that serve Docker Hub's images under the same names; mirror.gcr.io is Google's cache."""
 
 
 def repository(image: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ekswatch.audit.event import AuditEvent, Json, Value
 from ekswatch.audit.lenient import at, flag, mapping, objects, text
 from ekswatch.audit.resources import CORE
+from ekswatch.audit.views.images import repository
 from ekswatch.audit.views.paths import clean_path
 from ekswatch.audit.views.row import Row, row
 from ekswatch.audit.views.workload import Container, Pod, pod_fields, read_pod
@@ -39,8 +40,13 @@ def _volume_fields(volume: Mapping[str, Json], pod: Pod) -> dict[str, Value]:
             "volume.type": kind,
             "volume.path": _path(volume, kind),
             "volume.mounted": bool(mounts),
-            "volume.writable": any(not flag(mount.get("readOnly")) for _, mount in mounts),
+            "volume.writable": any(not flag(mount.get("readOnly")) for _, mount in mounts)
+            if pod.containers
+            else None,
             "volume.images": tuple(dict.fromkeys(one.image for one, _ in mounts if one.image)),
+            "volume.repositories": tuple(
+                dict.fromkeys(repository(one.image) for one, _ in mounts if one.image)
+            ),
         }
     )
 

@@ -102,11 +102,13 @@ def pod_rows(event: AuditEvent) -> tuple[Row, ...]:
 
 
 def container_rows(event: AuditEvent) -> tuple[Row, ...]:
+    """One row per container; one without any when a fragment of a pod spec names none."""
     pod = read_pod(event)
     if pod is None:
         return ()
     common = pod_fields(pod)
-    return tuple({**common, **_container_fields(pod, one)} for one in pod.containers)
+    rows = tuple({**common, **_container_fields(pod, one)} for one in pod.containers)
+    return rows if rows or pod.debugs or not pod.spec else (common,)
 
 
 def pod_fields(pod: Pod) -> dict[str, Value]:

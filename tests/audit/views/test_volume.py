@@ -61,6 +61,7 @@ def test_a_volume_is_writable_when_some_mount_is(
     assert row["volume.mounted"] is mounted
     assert row["volume.writable"] is writable
     assert row.get("volume.images") == (("a",) if mounted else None)
+    assert row.get("volume.repositories") == (("docker.io/library/a",) if mounted else None)
 
 
 def test_other_types_have_no_path() -> None:

@@ -341,6 +341,14 @@ def test_containers_of_all_three_lists_have_rows() -> None:
     assert all(row["pod.name"] == "p" for row in found)
 
 
+def test_a_fragment_without_containers_has_one_row() -> None:
+    """What it changes of the pod holds for containers that it does not name."""
+    (row,) = rows(pod_event({"hostNetwork": True}), "container")
+
+    assert row["pod.host_network"] is True
+    assert "container.name" not in row
+
+
 def test_a_debug_session_writes_only_its_own_container() -> None:
     """The containers that run already were judged when they were created."""
     given = event(attack("ephemeral_container", verb="patch"))
