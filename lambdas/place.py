@@ -4,6 +4,9 @@ from typing import Protocol
 
 from ekswatch.findings.finding import Scope
 
+UNNAMED = "unknown"
+"""The cluster of findings whose payload lost the name of its log group."""
+
 
 class Context(Protocol):
     """What the functions use of Lambda's context object."""
@@ -15,9 +18,12 @@ class Context(Protocol):
 
 
 def scope(context: Context, cluster: str) -> Scope:
-    """The scope of a cluster's findings: partition, Region and account are the function's."""
+    """The scope of a cluster's findings: partition, Region and account are the function's.
+
+    A damaged payload may not name its cluster; Security Hub takes no finding without a name.
+    """
     _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
-    return Scope(partition=partition, account=account, region=region, cluster=cluster)
+    return Scope(partition=partition, account=account, region=region, cluster=cluster or UNNAMED)
 
 
 def environment(context: Context) -> str:

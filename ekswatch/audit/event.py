@@ -120,7 +120,7 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
 
         The epoch when the record carries no readable time.
         """
-        return _time(self.requestReceivedTimestamp) or _time(self.stageTimestamp) or EPOCH
+        return moment(self.requestReceivedTimestamp) or moment(self.stageTimestamp) or EPOCH
 
 
 class PartialEvent(AuditEvent, frozen=True, dict=True):
@@ -139,9 +139,10 @@ def _body(raw: msgspec.Raw) -> Json:
         return None
 
 
-def _time(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """The written time in UTC, which is also meant where no zone is named; None for no time."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or one that only another zone's calendar has
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

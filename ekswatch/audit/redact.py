@@ -51,7 +51,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     (re.compile(r"(?i)(\bauthorization:\s*+basic\s++)[\w+/=\-]++"), rf"\1{HIDDEN}"),
     # User and password in a URL, user and password of curl
     (
-        re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}://[^\s/@:]{0,256}):[^\s/@]{1,256}@"),
+        re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}:/{1,2}[^\s/@:]{0,256}):[^\s/@]{1,256}@"),
         rf"\1:{HIDDEN}@",
     ),
     (re.compile(r"(\s(?:-u|--user)[ =]?[^\s:]{1,256}):\S++"), rf"\1:{HIDDEN}"),
@@ -87,7 +87,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
 
 _TRIGGER = re.compile(
     r"-----BEGIN|eyJ|k8s-aws-v1|IQoJ|FwoG|FQoG|gh[oprsu]_|github_pat_|glpat-|xox[abprs]-|sk_live_"
-    rf"|(?i:bearer|authorization|://|\s(?:-u|-p)|--user|{_NAMES})|[A-Za-z0-9/+]{{40}}"
+    rf"|(?i:bearer|authorization|:/|\s(?:-u|-p)|--user|{_NAMES})|[A-Za-z0-9/+]{{40}}"
 )
 """What any of the patterns begins with; most texts have none of it and cost one search."""
 

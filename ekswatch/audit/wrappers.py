@@ -1,12 +1,11 @@
 """Documents that carry audit events inside: lists, payloads, query results, log records."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from enum import Enum
 
 import msgspec
 
-from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.event import AuditEvent, moment
 from ekswatch.audit.records import (
     AUDIT_STREAM,
     NOT_AUDIT,
@@ -118,12 +117,8 @@ def _milliseconds(value: bytes) -> int:
 
 def milliseconds(text: str) -> int:
     """Return a written time (UTC when it names no zone) in milliseconds since 1970, or 0."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    return int(at.timestamp() * 1000)
+    at = moment(text)
+    return int(at.timestamp() * 1000) if at else 0
 
 
 def _text(value: bytes) -> str:

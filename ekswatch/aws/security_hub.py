@@ -39,7 +39,9 @@ def deliver(
 
     Raises: NotDelivered, with the code and message of every finding that was not taken.
     """
-    fitting, rejected = _fitting([asff(finding) for finding in findings])
+    rendered, rejected = _rendered(findings)
+    fitting, too_large = _fitting(rendered)
+    rejected += too_large
     for batch in batches(fitting):
         rejected += _import(batch, client=client, sleep=sleep)
     if rejected:
@@ -68,6 +70,17 @@ def batches(records: Iterable[Asff]) -> Iterator[list[Asff]]:
 def sent_bytes(record: Asff) -> int:
     """Size of a record in the request body."""
     return len(json.dumps(record))
+
+
+def _rendered(findings: Sequence[Finding]) -> tuple[list[Asff], list[Rejected]]:
+    rendered: list[Asff] = []
+    failed: list[Rejected] = []
+    for finding in findings:
+        try:
+            rendered.append(asff(finding))
+        except Exception as error:  # a finding that cannot be written keeps no other one back
+            failed.append(Rejected(finding.id, type(error).__name__, str(error)))
+    return rendered, failed
 
 
 def _fitting(records: Sequence[Asff]) -> tuple[list[Asff], list[Rejected]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from ekswatch.aws.sinks import NotDelivered, Rejected
 from ekswatch.findings import text
@@ -55,7 +55,7 @@ def deliver(
         except ClientError as error:
             said = error.response["Error"]
             rejected.append(Rejected(finding.id, said["Code"], said["Message"]))
-        except BotoCoreError as error:
+        except Exception as error:  # one message that cannot be written keeps no other one back
             rejected.append(Rejected(finding.id, type(error).__name__, str(error)))
         else:
             published(finding)

@@ -1,24 +1,25 @@
 """The `ekswatch` command. Results go to standard output, talk and progress to standard error."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ekswatch import __version__
-from ekswatch.audit.intake import Batch, read_file
+from ekswatch.audit.intake import Batch
 from ekswatch.cli import table
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
-from ekswatch.cli.scan import Report, Scan, audit_files
+from ekswatch.cli.scan import Report, Scan, audit_files, batches
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, Scope, to_dict
 from ekswatch.rules.compile import compile_ruleset
@@ -87,7 +88,7 @@ def scan(
     region: Annotated[str, typer.Option(help="AWS Region of the findings.")] = "us-east-1",
 ) -> None:
     """Run the detections over audit logs in files and show the findings, worst first."""
-    talk = Console(stderr=True)
+    talk = Stream(stderr=True)
     ruleset = _ruleset(detections or detections_folder(), tuning)
     try:
         files = audit_files(paths)
@@ -99,17 +100,20 @@ def scan(
 
     scanner = Scan(ruleset, place, seed_mode=seed_mode)
     started = time.perf_counter()
-    try:
-        for batch in _batches(files, scanner, talk):
-            scanner.add(batch)
-    except OSError as failed:
-        raise _stop(Exit.USAGE, f"{failed.filename}: {failed.strerror}") from None
+    for batch in _batches(files, scanner, talk):
+        scanner.add(batch)
     report = scanner.report(seconds=time.perf_counter() - started)
 
     shown = [f for f in report.findings if f.severity >= Severity[min_severity.name]]
-    _write(shown, report, format_)
+    try:
+        _write(shown, report, format_)
+    except BrokenPipeError:  # as by `| head`: the reader has what it wants
+        _forget(sys.stdout)
+    except OSError as failed:
+        _forget(sys.stdout)
+        raise _stop(Exit.USAGE, f"standard output: {failed.strerror}") from None
     for line in (
-        *table.unreadable_lines(report.unreadable),
+        *table.unreadable_lines(report),
         *table.failure_lines(report.rule_failures),
     ):
         talk.print(line)
@@ -145,7 +149,7 @@ def _batches(files: Sequence[Path], scanner: Scan, talk: Console) -> Iterator[Ba
     """Every batch of every file, with progress on standard error when that is a terminal."""
     with _progress(talk, len(files)) as advance:
         for file in files:
-            for batch in read_file(file):
+            for batch in batches(file):
                 yield batch
                 advance(0, scanner.events)
             advance(1, scanner.events)
@@ -167,7 +171,7 @@ def _progress(talk: Console, files: int) -> Iterator[Any]:
 
 def _write(shown: Sequence[Finding], report: Report, format_: Format) -> None:
     if format_ is Format.TABLE:
-        out = Console()
+        out = Stream()
         table.summary(out, report)
         if shown:
             out.print(table.findings_table(map(table.row, shown), out.width))
@@ -176,9 +180,24 @@ def _write(shown: Sequence[Finding], report: Report, format_: Format) -> None:
     records = [record(finding) for finding in shown]
     if format_ is Format.JSONL:
         for one in records:
-            sys.stdout.write(json.dumps(one, separators=(",", ":")) + "\n")
+            typer.echo(json.dumps(one, separators=(",", ":")))
     else:
-        sys.stdout.write(json.dumps(records, indent=2) + "\n")
+        typer.echo(json.dumps(records, indent=2))
+
+
+class Stream(Console):
+    """A console whose reader may leave: what is not said then changes no exit code."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _forget(self.file)
+
+
+def _forget(stream: IO[str]) -> None:
+    """Let what is still to be written there vanish, at the end of the process too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _verdict(report: Report, fail_on: Level | None) -> Exit:

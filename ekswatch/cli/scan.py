@@ -1,5 +1,8 @@
 """The analyzer over files: the line of the functions, files at one end, a report at the other."""
 
+import os
+import stat
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ekswatch.audit.event import EPOCH
-from ekswatch.audit.intake import Batch, Unreadable
+from ekswatch.audit.files import STDIN
+from ekswatch.audit.intake import Batch, Unreadable, read_file
+from ekswatch.audit.records import batch
 from ekswatch.correlate.correlate import correlate
 from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.window import Window
@@ -16,19 +21,26 @@ from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import Ruleset
 
+UNREADABLE_SHOWN = 20
+"""Records named one by one; a file of another kind may hold millions."""
+
 Place = Callable[[str], Scope]
 """From the cluster a batch names (empty for plain files) to the scope of its findings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one scan saw and found; `findings` are worst first."""
+    """What one scan saw and found; `findings` are worst first.
+
+    `unreadable` counts the records that could not be read, `unreadable_shown` are the first.
+    """
 
     findings: tuple[Finding, ...]
     events: int
     partial: int
     skipped: int
-    unreadable: tuple[Unreadable, ...]
+    unreadable: int
+    unreadable_shown: tuple[Unreadable, ...]
     suppressed: Counter[tuple[str, str]]
     rule_failures: Counter[tuple[str, str]]
     """By document and error: events that a detection could not judge."""
@@ -51,8 +63,8 @@ class Scan:
         self._findings: dict[str, Finding] = {}
         self._signals: dict[str, list[Signal]] = defaultdict(list)
         self._suppressed: Counter[tuple[str, str]] = Counter()
-        self._unreadable: list[Unreadable] = []
-        self._events = self._partial = self._skipped = 0
+        self._unreadable_shown: list[Unreadable] = []
+        self._events = self._partial = self._skipped = self._unreadable = 0
         self._first_at: datetime | None = None
         self._last_at: datetime | None = None
 
@@ -67,7 +79,9 @@ class Scan:
         self._keep(matches, batch.cluster)
         self._signals[batch.cluster] += signals(matches, batch=batch.source)
         self._suppressed += suppressed(matches)
-        self._unreadable += batch.unreadable
+        self._unreadable += len(batch.unreadable)
+        room = UNREADABLE_SHOWN - len(self._unreadable_shown)
+        self._unreadable_shown += batch.unreadable[:room]
         self._events += len(batch.events)
         self._partial += batch.partial
         self._skipped += batch.skipped
@@ -85,7 +99,8 @@ class Scan:
             events=self._events,
             partial=self._partial,
             skipped=self._skipped,
-            unreadable=tuple(self._unreadable),
+            unreadable=self._unreadable,
+            unreadable_shown=tuple(self._unreadable_shown),
             suppressed=self._suppressed,
             rule_failures=self._engine.errors,
             first_at=self._first_at,
@@ -119,14 +134,38 @@ def audit_files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.is_file())
-            found += sorted(p for p in inside if not _hidden(p.relative_to(path)))
-        elif path.exists() or str(path) == "-":
+            found += sorted(_inside(path))
+        elif path.exists() or (str(path) == STDIN and sys.stdin is not None):
             found.append(path)
         else:
             raise FileNotFoundError(path)
     return found
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def batches(file: Path) -> Iterator[Batch]:
+    """The batches of a file; what cannot be opened or read to its end counts as unreadable."""
+    try:
+        yield from read_file(file)
+    except OSError as error:
+        lost = (str(file), error.strerror or str(error))
+        yield batch((lost,), cluster="", account="", source=str(file))
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """The files below a folder, and the folders that cannot be listed: reading names them."""
+    closed: list[Path] = []
+    for root, folders, names in os.walk(folder, onerror=lambda e: closed.append(Path(e.filename))):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(root, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if _may_be_file(path))
+    yield from closed
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether this is a regular file, or nobody may know."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:  # a link to nowhere
+        return False
+    except OSError:
+        return True

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ekswatch.audit.intake import Unreadable
 from ekswatch.cli.scan import Report
 from ekswatch.findings.escape import terminal
 from ekswatch.findings.finding import Finding
@@ -25,8 +24,6 @@ STYLES = {
     Severity.LOW: "cyan",
     Severity.INFORMATIONAL: "dim",
 }
-
-UNREADABLE_SHOWN = 20
 
 WIDE_CHARS = 120
 HEADINGS = {"source": "From"}
@@ -103,7 +100,7 @@ def summary(console: Console, report: Report) -> None:
     console.print(
         plain(
             f"Events {report.events:,}{span}{speed}  Partial {report.partial}"
-            f"  Unreadable {len(report.unreadable)}  Other lines {report.skipped}"
+            f"  Unreadable {report.unreadable}  Other lines {report.skipped}"
         )
     )
     line = Text()
@@ -123,10 +120,10 @@ def suppressed_table(counts: Mapping[tuple[str, str], int]) -> Table:
     return table
 
 
-def unreadable_lines(unreadable: Sequence[Unreadable]) -> list[Text]:
+def unreadable_lines(report: Report) -> list[Text]:
     """The first unreadable records with position and reason, then how many more there are."""
-    lines = [plain(f"{u.position}: {u.reason}") for u in unreadable[:UNREADABLE_SHOWN]]
-    if (more := len(unreadable) - UNREADABLE_SHOWN) > 0:
+    lines = [plain(f"{u.position}: {u.reason}") for u in report.unreadable_shown]
+    if (more := report.unreadable - len(report.unreadable_shown)) > 0:
         lines.append(plain(f"... and {more:,} more"))
     return lines
 

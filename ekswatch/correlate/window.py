@@ -1,11 +1,12 @@
 """Window: the stretch of event time under judgement."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 OPENS = timedelta(minutes=70)
 CLOSES = timedelta(minutes=10)
 """Before the time of the run: what arrives within ten minutes is judged by the first run."""
+LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class Window:
         """Windows that judge every event from `first` to `last`, both included.
 
         One is enough: the same findings come out however event time is cut into windows.
+        The last microsecond of the year 9999 lies in no window.
         """
-        return (cls(first, last + timedelta(microseconds=1)),)
+        return (cls(first, min(last, LATEST) + timedelta(microseconds=1)),)
 
     def widened(self, at: datetime) -> "Window":
         """This window, opened early enough to judge an event of that time."""

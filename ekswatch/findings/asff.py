@@ -139,7 +139,10 @@ def _updated_at(finding: Finding) -> datetime:
     Security Hub ignores a record that is not newer. A late event raises the count and leaves
     the last time alone, so each request beyond the first counts a millisecond.
     """
-    return finding.last_seen + timedelta(milliseconds=finding.count - 1)
+    try:
+        return finding.last_seen + timedelta(milliseconds=finding.count - 1)
+    except OverflowError:  # a time at the end of the year 9999
+        return finding.last_seen
 
 
 def _types(tactics: Iterable[str]) -> list[str]:

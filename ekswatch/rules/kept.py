@@ -1,6 +1,7 @@
 """What a match keeps of a field's value: bounded, redacted, never a part of a body."""
 
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 from typing import Any
 
 from ekswatch.audit.redact import redact
@@ -10,8 +11,21 @@ MEMBERS = 50
 MEMBER_CHARACTERS = 512
 """Of a list; `redact` bounds a text that stands alone."""
 
+AUDIT_ID_CHARACTERS = 64
+"""The API server's own have 36; a caller can choose one of any length (header Audit-ID)."""
+DIGEST_DIGITS = 16
+
 MEMO_ENTRIES = 4_096
 MEMO_CHARACTERS = 256
+
+
+def bounded_id(audit_id: str) -> str:
+    """An audit ID, redacted and short; what that takes away a hash replaces, to stay distinct."""
+    shown = redact(audit_id)
+    if shown == audit_id and len(audit_id) <= AUDIT_ID_CHARACTERS:
+        return audit_id
+    digest = sha256(audit_id.encode("utf-8", "replace")).hexdigest()[:DIGEST_DIGITS]
+    return f"{shown[: AUDIT_ID_CHARACTERS - DIGEST_DIGITS - 2]}…#{digest}"
 
 
 class Keeper:

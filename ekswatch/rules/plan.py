@@ -20,7 +20,7 @@ from ekswatch.rules.expression import (
     uses,
 )
 from ekswatch.rules.fields import Getter, Row, Subject, getter, is_row_field
-from ekswatch.rules.kept import Keeper
+from ekswatch.rules.kept import Keeper, bounded_id
 from ekswatch.rules.match import Match, Value
 from ekswatch.rules.ruleset import And, Check, Expression, Filter, Rule
 from ekswatch.rules.screen import VIEW_NEEDS, Failed, Screen, header_split
@@ -159,7 +159,7 @@ class Plan:
             count=1,
             first_seen=event.at,
             last_seen=event.at,
-            audit_ids=(event.auditID,) if event.auditID else (),
+            audit_ids=(bounded_id(event.auditID),) if event.auditID else (),
             partial=event.partial,
             suppressed_by=suppressed_by,
             signal=not self.rule.finding,

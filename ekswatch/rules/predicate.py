@@ -8,9 +8,10 @@ true. Text compares without case unless the check is cased.
 import ipaddress
 import operator
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from ekswatch.audit.event import moment
 from ekswatch.rules.regex import Pattern, compiled, finds
 from ekswatch.rules.ruleset import Check
 
@@ -165,20 +166,12 @@ def _compares(compare: Callable[[Any, Any], bool]) -> Callable[[Check], Member]:
 def _part(part: Callable[[datetime], int]) -> Callable[[Check], Member]:
     def build(check: Check) -> Member:
         def same(member: Any) -> bool:
-            at = _time(member)
+            at = moment(member) if isinstance(member, str) else None
             return at is not None and part(at) in check.values
 
         return same
 
     return build
-
-
-def _time(member: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(member)
-    except (TypeError, ValueError):
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 MEMBERS: dict[str, Callable[[Check], Member]] = {

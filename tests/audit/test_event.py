@@ -40,6 +40,8 @@ def test_the_query_keeps_order_and_repeats(uri: str, expected: Any) -> None:
         ("2026-11-20T21:17:41+01:00", "", 41),
         ("", "2026-11-20T20:17:42Z", 42),
         ("nonsense", "2026-11-20T20:17:42", 42),
+        ("9999-12-31T23:59:59-14:00", "2026-11-20T20:17:42Z", 42),
+        ("0001-01-01T00:00:00+14:00", "2026-11-20T20:17:42Z", 42),
     ],
 )
 def test_an_event_happens_when_its_request_arrives(

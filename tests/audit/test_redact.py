@@ -29,6 +29,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc-def\n-----END RSA PRIVATE KEY----
         (f"sshpass -p {CANARY} ssh h", "sshpass -p [redacted] ssh h"),
         (f"curl -u bob:{CANARY} h", "curl -u bob:[redacted] h"),
         (f"https://bob:{CANARY}@host/path", "https://bob:[redacted]@host/path"),
+        (f"https:/bob:{CANARY}@host/path", "https:/bob:[redacted]@host/path"),
         (f"Authorization: Bearer {CANARY}", "Authorization: Bearer [redacted]"),
         ("Authorization: Basic Ym9iOmh1bnRlcjI=", "Authorization: Basic [redacted]"),
         (f"jwt {JWT} end", "jwt [redacted] end"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,3 +136,16 @@ def test_a_record_over_its_limit_is_named_and_not_sent(size: int, taken: bool) -
 
     assert len(fitting) == 1 + taken
     assert [r.code for r in rejected] == ([] if taken else ["TooLarge"])
+
+
+def test_a_finding_that_cannot_be_written_keeps_no_other_back() -> None:
+    """Whatever rendering raises is named with its finding, and the rest goes out."""
+    one, two = many(2)
+    broken = replace(one, last_seen="no time")  # type: ignore[arg-type]  # the defect
+    hub = Hub()
+
+    with pytest.raises(NotDelivered) as raised:
+        hub.deliver([broken, two])
+
+    assert [r.finding for r in raised.value.rejected] == [one.id]
+    assert hub.calls == [[two.id]]

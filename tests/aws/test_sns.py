@@ -117,3 +117,16 @@ def test_any_subject_is_one_that_sns_takes(words: str) -> None:
     subject = sns.safe_subject(words) or "fallback"
 
     check_publish({"Subject": subject, "Message": "text"})
+
+
+def test_a_message_that_cannot_be_written_keeps_no_other_back() -> None:
+    """Whatever rendering raises is named with its finding, and the rest is published."""
+    one, two = many(2)
+    broken = replace(one, first_seen="no time")  # type: ignore[arg-type]  # the defect
+    topic = Topic()
+
+    with pytest.raises(NotDelivered) as raised:
+        topic.deliver(broken, two, due={one.id: "new", two.id: "new"})
+
+    assert [r.finding for r in raised.value.rejected] == [one.id]
+    assert len(topic.published) == 1

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,3 +192,74 @@ def test_help_states_the_exit_codes() -> None:
     text = CliRunner().invoke(app, ["scan", "--help"]).stdout
 
     assert all(str(int(code)) in text for code in Exit)
+
+
+def run(command: str) -> subprocess.CompletedProcess[str]:
+    """A shell command in which `$SCAN` is `ekswatch scan`, as a process of its own."""
+    environment = os.environ | {"SCAN": f"{sys.executable} -m ekswatch.cli.main scan"}
+    return subprocess.run(  # noqa: S603  # this interpreter, by a shell for its pipes
+        ["/bin/bash", "-c", f"set -o pipefail; {command}"],
+        env=environment,
+        cwd=EVENTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "jsonl", "asff"])
+def test_a_reader_that_leaves_early_is_no_error(format_: str) -> None:
+    """`| head` ends the output; the exit code is that of the scan."""
+    done = run(f"$SCAN events/scenarios/*.jsonl.gz --format {format_} | head -c 1")
+
+    assert (done.returncode, done.stderr) == (Exit.OK, "")
+
+
+def test_a_full_disk_is_said() -> None:
+    """Findings that could not be written are an error in words."""
+    done = run("$SCAN events/scenarios --format jsonl >/dev/full")
+
+    assert done.returncode == Exit.USAGE
+    assert done.stderr == "standard output: No space left on device\n"
+
+
+def test_a_closed_standard_input_is_wrong_use() -> None:
+    """There is nothing to read, and no traceback."""
+    done = run("$SCAN - <&-")
+
+    assert done.returncode == Exit.USAGE
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    """It is named with the reason, the others are judged, and the exit code says so."""
+    (tmp_path / "audit.jsonl.gz").write_bytes(ATTACK.read_bytes())
+    broken = Path("/proc/self/mem")  # opens, and then fails to be read
+
+    code, out, err = scan(broken, tmp_path, "--format", "jsonl")
+
+    assert code == Exit.INCOMPLETE
+    assert "cluster-admin-binding-created" in found(out)
+    assert f"{broken}: Input/output error" in err
+
+
+def test_pipes_and_dead_links_in_a_folder_are_passed_over(tmp_path: Path) -> None:
+    """A pipe would wait for ever."""
+    (tmp_path / "audit.jsonl.gz").write_bytes(ATTACK.read_bytes())
+    (tmp_path / "dead").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert scan(tmp_path)[0] == Exit.OK
+
+
+def test_millions_of_unreadable_lines_are_counted_not_kept(tmp_path: Path) -> None:
+    """The first are named, the others are a number."""
+    other = tmp_path / "other.log"
+    other.write_text("hello\n" * 5_000)
+
+    code, out, err = scan(other)
+
+    assert code == Exit.INCOMPLETE
+    assert "Unreadable 5000" in out
+    assert err.count("not JSON") == 20
+    assert "... and 4,980 more" in err

@@ -55,3 +55,13 @@ def test_a_widened_window_judges_a_late_event() -> None:
     assert late in window.widened(late)
     assert window.widened(late).end == window.end
     assert window.widened(window.start + timedelta(minutes=1)) == window
+
+
+def test_the_end_of_time_can_be_covered() -> None:
+    """A record may claim the last microsecond there is; no window reaches beyond it."""
+    last = datetime.max.replace(tzinfo=UTC)
+
+    (window,) = Window.covering(AT, last)
+
+    assert AT in window
+    assert window.end == last

@@ -1,6 +1,7 @@
 """ASFF records: what Security Hub is told, and that it would take it."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -200,3 +201,11 @@ def test_a_late_event_makes_the_record_newer() -> None:
 
     assert asff(after)["LastObservedAt"] == asff(before)["LastObservedAt"]
     assert asff(after)["UpdatedAt"] > asff(before)["UpdatedAt"]
+
+
+def test_the_end_of_time_is_no_error() -> None:
+    """An event may claim the last microsecond of the year 9999, twice."""
+    end = datetime.max.replace(tzinfo=UTC)
+    late = [match(audit_id=name, first_seen=end, last_seen=end) for name in ("a-1", "a-2")]
+
+    assert asff(finding(*late))["UpdatedAt"] == "9999-12-31T23:59:59.999Z"

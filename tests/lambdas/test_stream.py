@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -306,3 +306,31 @@ def test_a_rule_that_raises_is_counted_and_the_others_run() -> None:
 
         assert len(aws.findings()) == 1
         assert aws.metric("RuleFailures", cluster="prod") == 1
+
+
+def test_a_payload_that_lost_its_log_group_still_makes_findings(aws: Account) -> None:
+    """Security Hub wants a name for the cluster, so what is not known is called that."""
+    aws.deliver(delivered(line("a-1"), group=""))
+
+    assert [m.finding["cluster"] for m in aws.messages()] == ["unknown"]
+    assert len(aws.findings()) == 1
+
+
+def test_an_event_from_the_end_of_time_costs_no_other_its_finding(aws: Account) -> None:
+    """The last microsecond of the year 9999 is a time like any other."""
+    end = datetime.max.replace(tzinfo=UTC)
+
+    aws.deliver(delivered(line("a-1"), line("a-2", user="eve", at=end)))
+
+    assert len(aws.findings()) == len(aws.messages()) == 2
+
+
+def test_an_audit_id_of_a_megabyte_is_remembered(aws: Account) -> None:
+    """DynamoDB keeps 400 KB per item; an ID that the caller chose does not fill it."""
+    long = line("a" * 600_000)
+
+    for _ in range(2):
+        aws.deliver(delivered(line("a-1"), long))
+
+    assert [m.finding["count"] for m in aws.messages()] == [2]
+    assert counts(aws, "StateErrors") == [0]

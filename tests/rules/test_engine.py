@@ -327,3 +327,27 @@ def test_compile_and_load(tmp_path: Path) -> None:
     build.detection(tmp_path, build.document("rule", GET))
 
     assert len(compile_and_load(tmp_path).match([build.event()])) == 1
+
+
+def test_an_audit_id_of_any_length_is_kept_short(tmp_path: Path) -> None:
+    """Callers choose it by a header; long ones that begin alike stay different."""
+    build.detection(tmp_path, build.document("rule", GET))
+    usual, long = "7b5d2f0a-0c1d-4e55-9c58-1a2b3c4d5e6f", "a" * 600_000
+    events = [build.event(auditID=one) for one in (usual, long, long + "b", "\U0001f600" * 70)]
+
+    kept = [match.audit_ids[0] for match in build.engine(tmp_path).match(events)]
+
+    assert kept[0] == usual
+    assert len(set(kept)) == 4
+    assert max(map(len, kept)) == 64
+
+
+def test_a_secret_in_an_audit_id_is_hidden(tmp_path: Path) -> None:
+    """The caller writes the header; two requests stay two."""
+    build.detection(tmp_path, build.document("rule", GET))
+    events = [build.event(auditID=f"id password=hunter2{end}") for end in "ab"]
+
+    one, other = (match.audit_ids[0] for match in build.engine(tmp_path).match(events))
+
+    assert one != other
+    assert "hunter2" not in one + other
