@@ -5,7 +5,6 @@ again, and what is refused to the end is raised.
 Source: Security Hub partner guide, "Guidelines for using the BatchImportFindings API".
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ekswatch.aws.sinks import NotDelivered, Rejected
-from ekswatch.findings.asff import asff
+from ekswatch.findings.asff import RECORD_BYTES, asff, record_bytes
 from ekswatch.findings.finding import Finding
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
 
 FINDINGS_PER_CALL = 100
-FINDING_BYTES = 240_000
 CALL_BYTES = 6_000_000
 CALL_FRAME_BYTES = len('{"Findings": []}')
 TRIES = 4
@@ -57,7 +55,7 @@ def batches(records: Iterable[Asff]) -> Iterator[list[Asff]]:
     batch: list[Asff] = []
     size = CALL_FRAME_BYTES
     for record in records:
-        more = sent_bytes(record) + len(", ")
+        more = record_bytes(record) + len(", ")
         if batch and (len(batch) == FINDINGS_PER_CALL or size + more > CALL_BYTES):
             yield batch
             batch, size = [], CALL_FRAME_BYTES
@@ -65,11 +63,6 @@ def batches(records: Iterable[Asff]) -> Iterator[list[Asff]]:
         size += more
     if batch:
         yield batch
-
-
-def sent_bytes(record: Asff) -> int:
-    """Size of a record in the request body."""
-    return len(json.dumps(record))
 
 
 def _rendered(findings: Sequence[Finding]) -> tuple[list[Asff], list[Rejected]]:
@@ -87,9 +80,9 @@ def _fitting(records: Sequence[Asff]) -> tuple[list[Asff], list[Rejected]]:
     fitting: list[Asff] = []
     too_large: list[Rejected] = []
     for record in records:
-        size = sent_bytes(record)
-        if size > FINDING_BYTES:
-            words = f"{size} bytes, the limit is {FINDING_BYTES}"
+        size = record_bytes(record)
+        if size > RECORD_BYTES:
+            words = f"{size} bytes, the limit is {RECORD_BYTES}"
             too_large.append(Rejected(record["Id"], "TooLarge", words))
         else:
             fitting.append(record)

@@ -8,7 +8,7 @@ import gzip
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,12 @@ from rich.text import Text
 from ekswatch.cli.content import recordings
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.table import Row, findings_table, plain, suppressed_table, what, who
-from ekswatch.correlate.window import CLOSES, OPENS
+from ekswatch.correlate.window import OPENS
 from ekswatch.local import Account, Message, account
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.ruleset import Ruleset
 
 CLUSTER = "demo"
-HOUR = timedelta(hours=1)
 COUNTED = (
     "EventsReceived",
     "EventsUnreadable",
@@ -97,12 +96,7 @@ def hourly_runs(times: Iterable[datetime]) -> Iterator[datetime]:
 
     The run at hour H judges [H - 70 min, H - 10 min).
     """
-    hours = {
-        (at + OPENS).replace(minute=0, second=0, microsecond=0)
-        for at in times
-        if at + OPENS >= at + CLOSES
-    }
-    yield from sorted(hours)
+    yield from sorted({(at + OPENS).replace(minute=0, second=0, microsecond=0) for at in times})
 
 
 def _lines(file: Path) -> list[str]:

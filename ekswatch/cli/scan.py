@@ -52,8 +52,8 @@ class Report:
 class Scan:
     """Takes batches one by one and keeps only findings and signals, so that memory stays flat.
 
-    Windowed detections are judged when the last batch is in, in the windows that the hourly
-    function would have judged.
+    Windowed detections are judged when the last batch is in, in one window over everything: the
+    same findings as those of the hourly function's windows together.
     """
 
     def __init__(self, ruleset: Ruleset, place: Place, *, seed_mode: bool = False) -> None:
@@ -92,8 +92,8 @@ class Scan:
     def report(self, *, seconds: float = 0.0) -> Report:
         """Judge the windowed detections over everything added and return the whole report."""
         for cluster, seen in self._signals.items():
-            for window in _windows(seen):
-                self._keep(correlate(seen, self._ruleset, window), cluster)
+            if seen:
+                self._keep(correlate(seen, self._ruleset, _window(seen)), cluster)
         return Report(
             findings=tuple(worst_first(self._findings.values())),
             events=self._events,
@@ -119,11 +119,10 @@ def worst_first(found: Iterable[Finding]) -> list[Finding]:
     return sorted(found, key=lambda f: (-f.severity, -f.risk, f.first_seen, f.id))
 
 
-def _windows(seen: Sequence[Signal]) -> Iterator[Window]:
-    if seen:
-        first = min(signal.first_seen for signal in seen)
-        last = max(signal.last_seen for signal in seen)
-        yield from Window.covering(first, last)
+def _window(seen: Sequence[Signal]) -> Window:
+    first = min(signal.first_seen for signal in seen)
+    last = max(signal.last_seen for signal in seen)
+    return Window.covering(first, last)
 
 
 def audit_files(paths: Iterable[Path]) -> list[Path]:

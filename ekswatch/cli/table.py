@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ekswatch.audit.event import Value
 from ekswatch.cli.scan import Report
 from ekswatch.findings.escape import terminal
 from ekswatch.findings.finding import Finding
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.match import Value
 
 STYLES = {
     Severity.CRITICAL: "bold white on red",

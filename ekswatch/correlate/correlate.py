@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from ekswatch.audit.event import Value
 from ekswatch.correlate.signal import Signal
 from ekswatch.correlate.spans import Occurrence, Span, earliest, field_of, spans
 from ekswatch.correlate.window import Window
 from ekswatch.rules.detection import Detection
-from ekswatch.rules.match import Match, Value
+from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import Correlation, Ruleset
 
 MAX_AUDIT_IDS = 1_000

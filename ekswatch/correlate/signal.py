@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ekswatch.rules.match import Match, Value
+from ekswatch.audit.event import Value
+from ekswatch.rules.match import Match
 
 VERSION = 1
 """Raised with every change that an older reader would misread."""

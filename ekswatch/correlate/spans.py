@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
 
-from ekswatch.rules.match import Value
+from ekswatch.audit.event import Value
 from ekswatch.rules.ruleset import Correlation
 
 HOLDS = {

@@ -26,13 +26,13 @@ class Window:
         return cls(minute - OPENS, minute - CLOSES)
 
     @classmethod
-    def covering(cls, first: datetime, last: datetime) -> "tuple[Window, ...]":
-        """Windows that judge every event from `first` to `last`, both included.
+    def covering(cls, first: datetime, last: datetime) -> "Window":
+        """The window that judges every event from `first` to `last`, both included.
 
         One is enough: the same findings come out however event time is cut into windows.
         The last microsecond of the year 9999 lies in no window.
         """
-        return (cls(first, min(last, LATEST) + timedelta(microseconds=1)),)
+        return cls(first, min(last, LATEST) + timedelta(microseconds=1))
 
     def widened(self, at: datetime) -> "Window":
         """This window, opened early enough to judge an event of that time."""

@@ -7,15 +7,17 @@ Source: AWS Security Hub API Reference, AwsSecurityFinding; `asff_model.py` hold
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from ekswatch.audit.event import Value
 from ekswatch.findings import template
 from ekswatch.findings.escape import terminal
 from ekswatch.findings.finding import MAX_AUDIT_IDS, Finding, stamp
-from ekswatch.rules.match import Value
 
+RECORD_BYTES = 240_000
+"""The most that one record takes in a call, KB being 1,000."""
 TITLE_BYTES = 256
 DESCRIPTION_BYTES = 1_024
 REMEDIATION_BYTES = 512
@@ -119,6 +121,11 @@ def asff(finding: Finding) -> dict[str, Any]:
     if 0 < len(finding.logs_url) <= URL_CHARS:
         record["SourceUrl"] = finding.logs_url
     return record
+
+
+def record_bytes(record: Mapping[str, Any]) -> int:
+    """Size of a record in the body of the request, as botocore writes it."""
+    return len(json.dumps(record))
 
 
 def fit(text: str, limit_bytes: int) -> str:

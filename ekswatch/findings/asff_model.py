@@ -5,7 +5,6 @@ tests and the local Security Hub hold every record against this model.
 Source: AWS Security Hub API Reference, AwsSecurityFinding and BatchImportFindings.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-RECORD_BYTES = 240_000
+from ekswatch.findings.asff import RECORD_BYTES, record_bytes
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TAXONOMY = {
@@ -138,8 +137,3 @@ def check(record: Mapping[str, Any]) -> Record:
     if size > RECORD_BYTES:
         raise RecordTooLarge(model.Id, size)
     return model
-
-
-def record_bytes(record: Mapping[str, Any]) -> int:
-    """Size of a record in the body of the request, as botocore writes it."""
-    return len(json.dumps(record))

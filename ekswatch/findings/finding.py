@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ekswatch.audit.event import Value
 from ekswatch.findings import links, template
 from ekswatch.findings.escape import terminal
 from ekswatch.rules.detection import Detection, Severity
-from ekswatch.rules.match import Match, Value
+from ekswatch.rules.match import Match
 
 MAX_AUDIT_IDS = 100
 FIRST_SAMPLES = 9

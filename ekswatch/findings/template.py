@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 
-from ekswatch.rules.match import Value
+from ekswatch.audit.event import Value
 
 FIELD = re.compile(r"\{([A-Za-z][A-Za-z0-9_.\-/]*)\}")
 """`{actor.name}`; what starts otherwise, as in the JSON path `{.status}`, is left alone."""

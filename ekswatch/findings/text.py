@@ -6,10 +6,10 @@ Templates are written by us and may hold links; values come from events and may 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from ekswatch.audit.event import Value
 from ekswatch.findings import template
 from ekswatch.findings.escape import mail
 from ekswatch.findings.finding import Finding
-from ekswatch.rules.match import Value
 
 SUBJECT_CHARS = 99
 HEAD_CHARS = 50

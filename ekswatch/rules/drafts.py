@@ -18,7 +18,7 @@ from sigma.rule import SigmaRule
 from ekswatch.rules.documents import Document, documents
 from ekswatch.rules.errors import Report
 from ekswatch.rules.fields import VIEWS
-from ekswatch.rules.lint import checker, unknown_field
+from ekswatch.rules.lint import checker
 from ekswatch.rules.lists import Lists, Model, any_values
 from ekswatch.rules.ruleset import Expression
 from ekswatch.rules.schema import DetectionKeys, FilterKeys, problems
@@ -270,16 +270,6 @@ def _filter_rules(document: Document, report: Report) -> tuple[str, ...]:
         report.add("filter: rules must name documents, or be 'any'", document.line("filter"))
         return ()
     return tuple("any" if str(rule).lower() == "any" else str(rule) for rule in rules)
-
-
-def unknown_fields(
-    document: Document, names: Mapping[str, tuple[str | int, ...]], views: set[str], report: Report
-) -> None:
-    """Report the fields (name to key path) that none of the views has."""
-    for name, path in names.items():
-        problem = unknown_field(name, views)
-        if problem:
-            report.add(problem, document.line(*path))
 
 
 def document_id(document: Document) -> str:

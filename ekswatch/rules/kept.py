@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any
 
+from ekswatch.audit.event import Value
 from ekswatch.audit.redact import redact
-from ekswatch.rules.match import Value
 
 MEMBERS = 50
 MEMBER_CHARACTERS = 512

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ekswatch.audit.event import Value
 from ekswatch.rules.detection import Detection, Severity
-
-Value = str | int | float | bool | None | tuple[str, ...]
-"""What a field of the vocabulary holds: a scalar, or a tuple of strings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 import msgspec
 
-from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.event import AuditEvent, Value
 from ekswatch.audit.views import rows
 from ekswatch.audit.vocabulary import SUMMARY, reader
 from ekswatch.rules.detection import Detection, Severity
@@ -21,7 +21,7 @@ from ekswatch.rules.expression import (
 )
 from ekswatch.rules.fields import Getter, Row, Subject, getter, is_row_field
 from ekswatch.rules.kept import Keeper, bounded_id
-from ekswatch.rules.match import Match, Value
+from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import And, Check, Expression, Filter, Rule
 from ekswatch.rules.screen import VIEW_NEEDS, Failed, Screen, header_split
 

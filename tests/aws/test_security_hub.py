@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ekswatch.aws import security_hub
-from ekswatch.aws.security_hub import CALL_BYTES, FINDING_BYTES, batches, deliver, sent_bytes
+from ekswatch.aws.security_hub import CALL_BYTES, batches, deliver
 from ekswatch.aws.sinks import NotDelivered
+from ekswatch.findings.asff import RECORD_BYTES, record_bytes
 from tests.aws.examples import finding, many
 
 Answer = Callable[[Sequence[Any]], dict[str, Any]]
@@ -52,7 +53,7 @@ def refusing(*ids: str) -> Answer:
 def record(number: int, size: int) -> dict[str, str]:
     """A record that takes exactly `size` bytes in the request."""
     empty = {"Id": f"{number:04d}", "Description": ""}
-    return empty | {"Description": "x" * (size - sent_bytes(empty))}
+    return empty | {"Description": "x" * (size - record_bytes(empty))}
 
 
 def test_only_failed_findings_are_sent_again() -> None:
@@ -129,7 +130,7 @@ def test_a_call_holds_at_most_six_megabytes(more: int, calls: int) -> None:
     assert all(len(json.dumps({"Findings": batch})) <= CALL_BYTES for batch in split)
 
 
-@pytest.mark.parametrize(("size", "taken"), [(FINDING_BYTES, True), (FINDING_BYTES + 1, False)])
+@pytest.mark.parametrize(("size", "taken"), [(RECORD_BYTES, True), (RECORD_BYTES + 1, False)])
 def test_a_record_over_its_limit_is_named_and_not_sent(size: int, taken: bool) -> None:
     """240 KB are sent; a byte more is reported at once, beside what was sent."""
     fitting, rejected = security_hub._fitting([record(1, 100), record(2, size)])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ekswatch.findings.asff import TYPE_BY_TACTIC, asff, fit
-from ekswatch.findings.asff_model import RECORD_BYTES, check, record_bytes
+from ekswatch.findings.asff import RECORD_BYTES, TYPE_BY_TACTIC, asff, fit, record_bytes
+from ekswatch.findings.asff_model import check
 from ekswatch.findings.finding import Scope
 from ekswatch.rules.detection import Severity
 from tests.findings.examples import FACTS, NASTY, detection, finding, hostile_facts, match, texts

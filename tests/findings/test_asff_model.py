@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ekswatch.findings.asff import asff
-from ekswatch.findings.asff_model import RECORD_BYTES, RecordTooLarge, check, record_bytes
+from ekswatch.findings.asff import RECORD_BYTES, asff, record_bytes
+from ekswatch.findings.asff_model import RecordTooLarge, check
 from tests.findings.examples import finding
 
 

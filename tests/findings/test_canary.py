@@ -110,7 +110,7 @@ def test_no_secret_leaves(changes: dict[str, Any]) -> None:
     rules = ruleset()
     matches = Engine(rules).match([event(**changes)])
     written = signals(matches, batch="b")
-    correlated = correlate(written, rules, *Window.covering(START, START))
+    correlated = correlate(written, rules, Window.covering(START, START))
     found = findings([*matches, *correlated], SCOPE, "r")
     lines = [encode(one) for one in written] + [text for one in found for text in rendered(one)]
 
