@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ekswatch.audit.intake import Batch, read_payload
+from ekswatch.audit.intake import Batch, read_parts
 from ekswatch.aws.settings import CLUSTER_NAME, Settings
 from ekswatch.aws.sinks import attempt
 from ekswatch.findings.finding import findings, suppressed
@@ -20,6 +20,12 @@ from ekswatch.rules.ruleset import load
 from lambdas.place import Context, environment, scope
 from lambdas.telemetry import Counts, counted, logger, report
 
+IN_THE_LINE = (
+    *("EventsReceived", "EventsUnreadable", "EventsPartial", "EventsSkipped"),
+    *("Matches", "Suppressed", "Findings"),
+)
+"""The counts in the log line of a delivery."""
+
 
 def handler(event: Mapping[str, Any], context: Context) -> None:
     """Judge one batch; what cannot be read or judged is counted, not fatal.
@@ -28,25 +34,30 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
     """
     settings = Settings.from_env(os.environ)
     engine = _engine(settings.ruleset)
-    batch = read_payload(event)
-    with counted(batch.cluster) as counts:
-        if batch.cluster and not CLUSTER_NAME.fullmatch(batch.cluster):
-            _refuse(batch, counts)
-            return
-        matches = _match(engine, batch, counts)
-        found = findings(matches, scope(context, batch.cluster), engine.ruleset.hash)
+    with counted() as counts:
+        matches: list[Match] = []
+        cluster = source = ""
+        for batch in read_parts(event):
+            cluster, source = batch.cluster, batch.source
+            counts.cluster = cluster
+            if cluster and not CLUSTER_NAME.fullmatch(cluster):
+                _refuse(batch, counts)
+                return
+            matches += _match(engine, batch, counts)
+            _count(batch, counts)
+        found = findings(matches, scope(context, cluster), engine.ruleset.hash)
         counting = [match for match in matches if match.signal and not match.suppressed_by]
-        _count(batch, matches, counts, findings=[finding.id for finding in found])
+        _conclude(source, matches, counts, findings=[finding.id for finding in found])
         steps = {}
         if found:
             from lambdas.delivery import send
 
             steps["findings"] = partial(
-                send, found, settings=settings, cluster=batch.cluster, counts=counts
+                send, found, settings=settings, cluster=cluster, counts=counts
             )
         if counting:
             steps["signals"] = partial(
-                _write, counting, settings, batch.cluster, _digest(event), context, counts
+                _write, counting, settings, cluster, _digest(event), context, counts
             )
         attempt(steps)
 
@@ -69,33 +80,40 @@ def _match(engine: Engine, batch: Batch, counts: Counts) -> list[Match]:
     return matches
 
 
-def _count(
-    batch: Batch, matches: Sequence[Match], counts: Counts, *, findings: Sequence[str]
+def _count(batch: Batch, counts: Counts) -> None:
+    """Count what came in, with one line per record that was not read."""
+    counts.add(
+        batch.cluster,
+        EventsReceived=batch.received,
+        EventsUnreadable=len(batch.unreadable),
+        EventsPartial=batch.partial,
+        EventsSkipped=batch.skipped,
+    )
+    report("record unreadable", [{"record": u.position, "why": u.reason} for u in batch.unreadable])
+
+
+def _conclude(
+    source: str, matches: Sequence[Match], counts: Counts, *, findings: Sequence[str]
 ) -> None:
-    """One line for the batch, with counts in and out, and one per record that was not read."""
+    """Count what came of it, with one line for the delivery."""
     expected = suppressed(matches)
-    numbers = {
-        "EventsReceived": batch.received,
-        "EventsUnreadable": len(batch.unreadable),
-        "EventsPartial": batch.partial,
-        "EventsSkipped": batch.skipped,
-        "Matches": len(matches),
-        "Suppressed": expected.total(),
-        "Findings": len(findings),
-    }
-    counts.add(batch.cluster, **numbers)
+    counts.add(
+        counts.cluster,
+        Matches=len(matches),
+        Suppressed=expected.total(),
+        Findings=len(findings),
+    )
     logger.info(
         "batch",
-        source=batch.source,
-        cluster=batch.cluster,
+        source=source,
+        cluster=counts.cluster,
         finding_ids=findings,
         suppressed=[
             {"detection": slug, "filter": name, "matches": count}
             for (slug, name), count in sorted(expected.items())
         ],
-        extra=numbers,
+        extra={name: counts.of(counts.cluster)[name] for name in IN_THE_LINE},
     )
-    report("record unreadable", [{"record": u.position, "why": u.reason} for u in batch.unreadable])
 
 
 def _write(

@@ -32,9 +32,13 @@ logger = Logger()
 
 
 class Counts:
-    """Counts of one invocation, all starting at zero, per cluster."""
+    """Counts of one invocation, all starting at zero, per cluster.
 
-    def __init__(self) -> None:
+    `cluster` is the one that a failure counts for.
+    """
+
+    def __init__(self, cluster: str = "") -> None:
+        self.cluster = cluster
         self._counts: dict[str, dict[str, int]] = {}
 
     def add(self, cluster: str, **counts: int) -> None:
@@ -42,6 +46,9 @@ class Counts:
         mine = self._counts.setdefault(cluster, {name: 0 for name, _ in METRICS})
         for name, count in counts.items():
             mine[name] += count
+
+    def of(self, cluster: str) -> dict[str, int]:
+        return self._counts[cluster]
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, int]]]:
         return iter(self._counts.items())
@@ -60,11 +67,11 @@ def flush(counts: Counts) -> None:
 @contextmanager
 def counted(cluster: str = "") -> Iterator[Counts]:
     """Counts that are printed at the end, also when the invocation raises."""
-    counts = Counts()
+    counts = Counts(cluster)
     try:
         yield counts
     except Exception as error:
-        counts.add(cluster, Failures=1)
+        counts.add(counts.cluster, Failures=1)
         logger.error("invocation failed", error=f"{type(error).__name__}: {error}")
         raise
     finally:

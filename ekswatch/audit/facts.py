@@ -9,8 +9,7 @@ authenticated, also when that user impersonates another.
 from urllib.parse import unquote, unquote_plus
 
 from ekswatch.audit.addresses import address_class
-from ekswatch.audit.event import NO_BODY, AuditEvent
-from ekswatch.audit.lenient import at, flag, mapping, objects, text
+from ekswatch.audit.event import NO_BODY, AuditEvent, Owner
 from ekswatch.audit.resources import CLUSTER_SCOPED, WORKLOAD_OWNERS
 
 POD_NAME = "authentication.kubernetes.io/pod-name"
@@ -257,13 +256,8 @@ def object_name(event: AuditEvent) -> str | None:
     """
     if event.objectRef.name:
         return event.objectRef.name
-    response, request = (at(body, ("metadata",)) for body in (event.response, event.request))
-    names = (
-        at(response, ("name",)),
-        at(request, ("name",)),
-        at(request, ("generateName",)),
-    )
-    return next(filter(None, map(text, names)), None)
+    request = event.request_head.metadata
+    return event.response_head.metadata.name or request.name or request.generateName or None
 
 
 def object_namespace(event: AuditEvent) -> str | None:
@@ -302,14 +296,14 @@ def controller_child(event: AuditEvent) -> bool:
     return any(map(_is_evaluated_parent, _owners(event)))
 
 
-def _owners(event: AuditEvent) -> list[dict[str, object]]:
-    body = event.request if event.verb != "patch" else event.response or event.request
-    return objects(mapping(at(body, ("metadata",))).get("ownerReferences"))
+def _owners(event: AuditEvent) -> tuple[Owner, ...]:
+    answered = event.verb == "patch" and event.responseObject != NO_BODY
+    head = event.response_head if answered else event.request_head
+    return head.metadata.ownerReferences
 
 
-def _is_evaluated_parent(owner: dict[str, object]) -> bool:
-    group = text(owner.get("apiVersion")).rpartition("/")[0]
-    return flag(owner.get("controller")) and (group, text(owner.get("kind"))) in WORKLOAD_OWNERS
+def _is_evaluated_parent(owner: Owner) -> bool:
+    return owner.controller and (owner.apiVersion.rpartition("/")[0], owner.kind) in WORKLOAD_OWNERS
 
 
 # With what outcome

@@ -17,6 +17,16 @@ class GzipError(ValueError):
     """The data is not gzip, or is cut or corrupt. Raised after all that could be read."""
 
 
+def inflated_at_once(packed: bytes, limit_bytes: int) -> bytes | None:
+    """Return the data of one sound gzip member; None for anything else, or beyond the limit."""
+    stream = isal_zlib.decompressobj(GZIP)
+    try:
+        data = stream.decompress(packed, limit_bytes)
+    except isal_zlib.error:  # type: ignore[misc]  # the stub calls it an instance
+        return None
+    return data if stream.eof and not stream.unused_data else None
+
+
 def inflate(chunks: Iterable[bytes], *, feed_bytes: int = FEED_BYTES) -> Iterator[bytes]:
     """Yield the decompressed data of one or more gzip members, at most 1 MiB at a time.
 

@@ -6,7 +6,7 @@ reason, or skipped because it is of another log type.
 
 from ekswatch.audit.files import read_file, read_lines
 from ekswatch.audit.records import Batch, Unreadable, read_record
-from ekswatch.audit.subscription import PayloadError, read_payload
+from ekswatch.audit.subscription import PayloadError, read_parts, read_payload
 
 __all__ = [
     "Batch",
@@ -14,6 +14,7 @@ __all__ = [
     "Unreadable",
     "read_file",
     "read_lines",
+    "read_parts",
     "read_payload",
     "read_record",
 ]

@@ -1,8 +1,13 @@
 """Reading decoded JSON of which nothing may be assumed: a wrong type reads as absent."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from ekswatch.audit.event import Json, Value
+Json = Any
+"""A decoded JSON value: dict, list, str, int, float, bool or None."""
+
+Value = str | int | float | bool | tuple[str, ...] | None
+"""What a field of the vocabulary holds: a scalar, several strings, or None when absent."""
 
 
 def mapping(value: Json) -> dict[str, Json]:

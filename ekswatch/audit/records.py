@@ -75,7 +75,9 @@ def read_record(message: str | bytes, logged_at_ms: int = 0) -> AuditEvent | Rea
         return _read_damaged(message, logged_at_ms)
     if not event.is_audit:
         return NOT_AUDIT
-    return event if has_time(event) else timed(event, logged_at_ms)
+    if event.requestReceivedTimestamp or event.stageTimestamp:
+        return event
+    return timed(event, logged_at_ms)
 
 
 def _read_damaged(message: str | bytes, logged_at_ms: int) -> AuditEvent | Reason:
@@ -145,4 +147,18 @@ def batch(
         unreadable=(*unreadable, *extra),
         skipped=skipped,
         source=source,
+    )
+
+
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Return the parts of one delivery as one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    return Batch(
+        cluster=parts[0].cluster,
+        account=parts[0].account,
+        events=tuple(event for part in parts for event in part.events),
+        unreadable=tuple(lost for part in parts for lost in part.unreadable),
+        skipped=sum(part.skipped for part in parts),
+        source=parts[0].source,
     )

@@ -7,6 +7,7 @@ A body that is cut keeps the part before the cut.
 """
 
 import re
+from itertools import islice
 from typing import Any
 
 import jiter
@@ -26,10 +27,16 @@ Texts = dict[str, str]
 TextLists = dict[str, tuple[str, ...]]
 
 FIELDS: dict[type, Parts] = {
-    struct: {field.name: field.type for field in msgspec.structs.fields(struct)}
+    struct: {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
     for struct in (AuditEvent, User, ObjectRef, ResponseStatus)
 }
-FIELDS[AuditEvent]["impersonatedUser"] = User
+FIELDS[AuditEvent] |= {"impersonatedUser": User, "annotations": Texts}
+FIELDS[User]["extra"] = TextLists
+
+ATTRIBUTES = {"annotations": "annotations_json", "extra": "extra_json"}
+"""What a field is called in Python where that differs."""
+
+PIECE_BYTES = 64 * 1024
 
 _TRAILING_NUMBER = re.compile(rb"[0-9.eE+-]+$")
 
@@ -45,12 +52,18 @@ def recover(raw: bytes) -> AuditEvent | None:
     values = _struct(AuditEvent, text, "", losses)
     if cut and not any(loss.startswith("cut") for loss in losses):
         losses.append("cut")
-    if not losses and sum(1 for _ in stream_values((text,))) > 1:
+    if not losses and _goes_on(text):
         losses.append("text after the record")
     event = AuditEvent(**values)
     if not event.is_audit or not (event.auditID or event.verb or event.requestURI):
         return None
     return PartialEvent(**values, partial="; ".join(losses)) if losses else event
+
+
+def _goes_on(text: bytes) -> bool:
+    """Return whether a second value follows the first; hostile text may hold millions."""
+    pieces = (text[start : start + PIECE_BYTES] for start in range(0, len(text), PIECE_BYTES))
+    return next(islice(stream_values(pieces), 1, None), None) is not None
 
 
 def _struct(kind: type, raw: bytes, path: str, losses: list[str]) -> dict[str, Any]:
@@ -61,7 +74,7 @@ def _struct(kind: type, raw: bytes, path: str, losses: list[str]) -> dict[str, A
         if member.key in parts and member.value != b"null":
             value = _value(parts[member.key], member, _join(path, member.key), losses)
             if value is not None:
-                found[member.key] = value
+                found[ATTRIBUTES.get(member.key, member.key)] = value
     if not closed and not any(loss.startswith("cut") for loss in losses):
         losses.append(f"cut in {path}" if path else "cut")
     return found
@@ -75,7 +88,7 @@ def _value(kind: Any, member: Member, path: str, losses: list[str]) -> Any:
     if kind in FIELDS and is_object:
         return kind(**_struct(kind, member.value, path, losses))
     if kind in (Texts, TextLists) and is_object:
-        return _mapping(kind, member.value, path, losses)
+        return msgspec.Raw(msgspec.json.encode(_mapping(kind, member.value, path, losses)))
     if not member.whole:
         losses.append(f"cut in {path}")
         return None

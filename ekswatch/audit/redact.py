@@ -8,6 +8,7 @@ another. Control characters are left to the sinks, which know their own.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 MAX_CHARACTERS = 1_024
@@ -31,9 +32,41 @@ def _hide_secret_key(match: re.Match[str]) -> str:
     return HIDDEN if all(any(map(kind, text)) for kind in kinds) else text
 
 
-_PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """What is searched and what replaces it, if any of `marks` and any of `also` is in the text.
+
+    Both are in folded case; a text with none of them costs no search.
+    """
+
+    marks: tuple[str, ...]
+    regex: re.Pattern[str]
+    replace: _Replace
+    also: tuple[str, ...] = ("",)
+
+    def hide(self, text: str, folded: str) -> str:
+        if _holds_any(folded, self.also) and _holds_any(folded, self.marks):
+            return self.regex.sub(self.replace, text)
+        return text
+
+
+def _holds_any(text: str, marks: tuple[str, ...]) -> bool:
+    for mark in marks:  # noqa: SIM110 - any() with a generator costs three times as much
+        if mark in text:
+            return True
+    return False
+
+
+_NAME_MARKS = (
+    *("passw", "passphrase", "pwd", "secret", "token", "credential"),
+    *("apikey", "api_key", "api-key", "privatekey", "private_key", "private-key"),
+)
+"""Of these one is in every text that holds one of `_NAMES`."""
+
+_PATTERNS: tuple[_Pattern, ...] = (
     # PEM private keys, with or without their end
-    (
+    _Pattern(
+        ("-----begin",),
         re.compile(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
             r"(?:[^-]|-(?!----END))*+(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
@@ -41,55 +74,89 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         HIDDEN,
     ),
     # JSON web tokens, and other base64 of a JSON object such as registry credentials
-    (re.compile(r"eyJ[A-Za-z0-9_\-+/=]{8,}+(?:\.[A-Za-z0-9_\-+/=]*+){0,4}"), HIDDEN),
-    # Presigned tokens of EKS, session tokens of AWS, tokens of common services
-    (re.compile(r"k8s-aws-v1\.[A-Za-z0-9_\-]++"), HIDDEN),
-    (re.compile(r"\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9/+=]{40,}+"), HIDDEN),
-    (re.compile(r"\b(?:gh[oprsu]_|github_pat_|glpat-|xox[abprs]-|sk_live_)[\w\-]{10,}+"), HIDDEN),
-    # Authorization headers
-    (re.compile(r"(?i)(\bbearer(?:\s|%20|\+)+)[\w.~+/=\-]{8,}+"), rf"\1{HIDDEN}"),
-    (re.compile(r"(?i)(\bauthorization:\s*+basic\s++)[\w+/=\-]++"), rf"\1{HIDDEN}"),
-    # User and password in a URL, user and password of curl
-    (
-        re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}:/{1,2}[^\s/@:]{0,256}):[^\s/@]{1,256}@"),
-        rf"\1:{HIDDEN}@",
+    _Pattern(
+        ("eyj",),
+        re.compile(r"eyJ[A-Za-z0-9_\-+/=]{8,}+(?:\.[A-Za-z0-9_\-+/=]*+){0,4}"),
+        HIDDEN,
     ),
-    (re.compile(r"(\s(?:-u|--user)[ =]?[^\s:]{1,256}):\S++"), rf"\1:{HIDDEN}"),
-    # The short password options of clients that have one
-    (
-        re.compile(r"\b((?:sshpass|mysql\w{0,10}|mariadb\w{0,10})\b[^|;&\n]{0,200}?\s-p\s?)\S++"),
+    # Presigned tokens of EKS, session tokens of AWS, tokens of common services
+    _Pattern(("k8s-aws-v1",), re.compile(r"k8s-aws-v1\.[A-Za-z0-9_\-]++"), HIDDEN),
+    _Pattern(
+        ("iqoj", "fwog", "fqog"),
+        re.compile(r"\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9/+=]{40,}+"),
+        HIDDEN,
+    ),
+    _Pattern(
+        ("gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "xox", "sk_live_"),
+        re.compile(r"\b(?:gh[oprsu]_|github_pat_|glpat-|xox[abprs]-|sk_live_)[\w\-]{10,}+"),
+        HIDDEN,
+    ),
+    # Authorization headers
+    _Pattern(
+        ("bearer",),
+        re.compile(r"(?i)(\bbearer(?:\s|%20|\+)+)[\w.~+/=\-]{8,}+"),
         rf"\1{HIDDEN}",
     ),
+    _Pattern(
+        ("authorization:",),
+        re.compile(r"(?i)(\bauthorization:\s*+basic\s++)[\w+/=\-]++"),
+        rf"\1{HIDDEN}",
+    ),
+    # User and password in a URL, user and password of curl
+    _Pattern(
+        (":/",),
+        re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}:/{1,2}[^\s/@:]{0,256}):[^\s/@]{1,256}@"),
+        rf"\1:{HIDDEN}@",
+        also=("@",),
+    ),
+    _Pattern(
+        ("-u",),
+        re.compile(r"(\s(?:-u|--user)[ =]?[^\s:]{1,256}):\S++"),
+        rf"\1:{HIDDEN}",
+        also=(":",),
+    ),
+    # The short password options of clients that have one
+    _Pattern(
+        ("sshpass", "mysql", "mariadb"),
+        re.compile(r"\b((?:sshpass|mysql\w{0,10}|mariadb\w{0,10})\b[^|;&\n]{0,200}?\s-p\s?)\S++"),
+        rf"\1{HIDDEN}",
+        also=("-p",),
+    ),
     # name=value, "name": "value", name: value, --name value
-    (
+    _Pattern(
+        _NAME_MARKS,
         re.compile(
             rf"(?i)({_NAMES}[\w.\-]{{0,40}}+(?:[\"']?\s{{0,4}}=\s{{0,4}}|[\"']\s{{0,4}}:\s{{0,4}}|:\s{{1,4}}))"
             rf"{_VALUE}"
         ),
         rf"\1{HIDDEN}",
+        also=("=", ":"),
     ),
-    (
+    _Pattern(
+        _NAME_MARKS,
         re.compile(rf"(?i)((?:^|[\s=])--?[\w\-]{{0,40}}?{_NAMES}[\w\-]{{0,40}}+\s{{1,4}}){_VALUE}"),
         rf"\1{HIDDEN}",
+        also=("-",),
     ),
     # The same as two arguments of an exec request
-    (
+    _Pattern(
+        _NAME_MARKS,
         re.compile(rf"(?i)(=--?[\w\-]{{0,40}}?{_NAMES}[\w\-]{{0,40}}+&command=)[^&\s]++"),
         rf"\1{HIDDEN}",
-    ),
-    # AWS secret access keys
-    (
-        re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9+][A-Za-z0-9/+]{39}(?![A-Za-z0-9/+=])"),
-        _hide_secret_key,
+        also=("&command=",),
     ),
 )
 
+_SECRET_KEY = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9+][A-Za-z0-9/+]{39}(?![A-Za-z0-9/+=])")
+"""AWS secret access keys, which have no mark but their length."""
 
-_TRIGGER = re.compile(
-    r"-----BEGIN|eyJ|k8s-aws-v1|IQoJ|FwoG|FQoG|gh[oprsu]_|github_pat_|glpat-|xox[abprs]-|sk_live_"
-    rf"|(?i:bearer|authorization|:/|\s(?:-u|-p)|--user|{_NAMES})|[A-Za-z0-9/+]{{40}}"
-)
-"""What any of the patterns begins with; most texts have none of it and cost one search."""
+SECRET_KEY_CHARACTERS = 40
+
+_LONG_RUN = re.compile(r"[A-Za-z0-9/+]{40}")
+"""In every text that holds such a key; found faster than the key."""
+
+_MARKS = tuple({mark: 0 for pattern in _PATTERNS for mark in pattern.marks})
+"""A text without any of them holds no secret but such a key; most texts are like that."""
 
 
 def redact(text: str) -> str:
@@ -114,8 +181,10 @@ def _without_secrets(text: str) -> str:
 
 
 def _hidden(text: str) -> str:
-    if not _TRIGGER.search(text):
+    folded = text.casefold()
+    if _holds_any(folded, _MARKS):
+        for pattern in _PATTERNS:
+            text = pattern.hide(text, folded)
+    if len(text) < SECRET_KEY_CHARACTERS or not _LONG_RUN.search(text):
         return text
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
+    return _SECRET_KEY.sub(_hide_secret_key, text)

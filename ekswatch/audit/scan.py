@@ -11,6 +11,9 @@ from dataclasses import dataclass
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 """The longest single value read from a stream; an audit event is at most about 3 MiB."""
 
+MAX_PARTS = 100_000
+"""Members or elements read of one value. 64 MiB hold fewer audit events, but millions of `1,`."""
+
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\]}]++")
@@ -48,7 +51,8 @@ class TooLongError(ValueError):
 def members(raw: bytes) -> tuple[list[Member], bool]:
     """Return the members of the object that the text begins with, and whether it is closed.
 
-    Stops where the text is cut or is not JSON; what came before is returned.
+    Stops where the text is cut or is not JSON, and after `MAX_PARTS`, as if it were cut there;
+    what came before is returned.
     """
     found: list[Member] = []
     position = _skip_blank(raw, 0)
@@ -60,7 +64,7 @@ def members(raw: bytes) -> tuple[list[Member], bool]:
         if raw[position : position + 1] == b"}":
             return found, True
         key = _STRING.match(raw, position)
-        if key is None:
+        if key is None or len(found) == MAX_PARTS:
             return found, False
         colon = _skip_blank(raw, key.end())
         if raw[colon : colon + 1] != b":":
@@ -76,7 +80,10 @@ def members(raw: bytes) -> tuple[list[Member], bool]:
 
 
 def elements(raw: bytes) -> tuple[list[bytes], bool]:
-    """Return the whole elements of the array that the text begins with, and if it is closed."""
+    """Return the whole elements of the array that the text begins with, and if it is closed.
+
+    After `MAX_PARTS` of them it stops, as if the array were cut there.
+    """
     found: list[bytes] = []
     position = _skip_blank(raw, 0)
     if raw[position : position + 1] != b"[":
@@ -87,7 +94,7 @@ def elements(raw: bytes) -> tuple[list[bytes], bool]:
         if raw[position : position + 1] == b"]":
             return found, True
         end = _end_of_value(raw, position)
-        if end is None or end == position:
+        if end is None or end == position or len(found) == MAX_PARTS:
             return found, False
         found.append(raw[position:end])
         position = end

@@ -5,12 +5,12 @@ log stream. Source: Lambda developer guide, "Using Lambda with CloudWatch Logs".
 """
 
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from ekswatch.audit.inflate import GZIP_MAGIC, GzipError, inflate
+from ekswatch.audit.inflate import GZIP_MAGIC, GzipError, inflate, inflated_at_once
 from ekswatch.audit.records import (
     AUDIT_STREAM,
     NOT_JSON,
@@ -18,12 +18,17 @@ from ekswatch.audit.records import (
     Outcome,
     Unreadable,
     batch,
+    joined,
     read_record,
 )
 from ekswatch.audit.scan import elements, members, repaired
 
 MAX_INFLATED_BYTES = 64 * 1024 * 1024
 """Decompressed size at which a payload is cut: ten times what a delivery can hold."""
+
+WHOLE_BYTES = 4 * 1024 * 1024
+PART_RECORDS = 500
+"""What is larger decompressed is read in parts of so many records."""
 
 OVER_LIMIT = "over 64 MiB decompressed"
 CAREFUL_FEED_BYTES = 256
@@ -52,7 +57,19 @@ class Envelope(msgspec.Struct, frozen=True):
     logEvents: tuple[LogEvent, ...] = ()  # noqa: N815 (the payload's own name)
 
 
+class RawEnvelope(msgspec.Struct, frozen=True):
+    """The same with its log events unread."""
+
+    messageType: str = ""  # noqa: N815 (the payload's own name)
+    owner: str = ""
+    logGroup: str = ""  # noqa: N815 (the payload's own name)
+    logStream: str = ""  # noqa: N815 (the payload's own name)
+    logEvents: tuple[msgspec.Raw, ...] = ()  # noqa: N815 (the payload's own name)
+
+
 _decode = msgspec.json.Decoder(Envelope).decode
+_decode_raw = msgspec.json.Decoder(RawEnvelope).decode
+_decode_event = msgspec.json.Decoder(LogEvent).decode
 
 
 def read_payload(payload: Mapping[str, Any]) -> Batch:
@@ -61,6 +78,32 @@ def read_payload(payload: Mapping[str, Any]) -> Batch:
     A delivery that is damaged yields what is whole and one Unreadable for the rest.
     Units: at most 64 MiB decompressed. Raises: PayloadError.
     """
+    return joined([*read_parts(payload)])
+
+
+def read_parts(payload: Mapping[str, Any]) -> Iterator[Batch]:
+    """Yield the records of one delivery; a large one in parts, so that memory stays bounded.
+
+    Shape: at least one part, all of the same cluster and source. Raises: PayloadError.
+    """
+    raw, damage = _raw(payload)
+    if raw is None:
+        yield _nothing(damage)
+        return
+    if not damage and len(raw) > WHOLE_BYTES:
+        try:
+            envelope = _decode_raw(raw)
+            if not envelope.logStream.startswith(AUDIT_STREAM):
+                raise msgspec.DecodeError  # nothing of it is read, so nothing is saved
+            yield from _read_raw(envelope)
+            return
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            pass
+    yield read_envelope(raw, damage)
+
+
+def _raw(payload: Mapping[str, Any]) -> tuple[bytes | None, str]:
+    """Return the decompressed envelope, None when there is none; and what is wrong with it."""
     try:
         data = payload["awslogs"]["data"]
     except (KeyError, TypeError, IndexError) as error:
@@ -69,11 +112,8 @@ def read_payload(payload: Mapping[str, Any]) -> Batch:
         raise PayloadError("not a CloudWatch Logs subscription payload: awslogs.data is no text")
     packed = _unpacked(data)
     if packed is None:
-        return _nothing("invalid base64")
-    if not packed:
-        return _nothing("empty payload")
-    raw, damage = _inflated(packed)
-    return read_envelope(raw, damage)
+        return None, "invalid base64"
+    return _inflated(packed) if packed else (None, "empty payload")
 
 
 def read_envelope(raw: bytes, damage: str = "") -> Batch:
@@ -108,6 +148,9 @@ def _unpacked(data: str) -> bytes | None:
 
 def _inflated(packed: bytes) -> tuple[bytes, str]:
     """Return the data and why it is not all there, if it is not."""
+    raw = inflated_at_once(packed, MAX_INFLATED_BYTES)
+    if raw is not None:
+        return raw, ""
     raw, damage = _inflated_by(packed, len(packed))
     # damaged data is read again in small steps, to keep more of what precedes the damage
     return (raw, damage) if damage in ("", OVER_LIMIT) else _inflated_by(packed, CAREFUL_FEED_BYTES)
@@ -136,6 +179,22 @@ def _read_whole(envelope: Envelope) -> Batch:
         for number, one in enumerate(envelope.logEvents, 1)
     ]
     return _batch_of(envelope, outcomes)
+
+
+def _read_raw(envelope: RawEnvelope) -> Iterator[Batch]:
+    """Yield the batches of a large envelope, each read only when it is asked for."""
+    head = Envelope(envelope.messageType, envelope.owner, envelope.logGroup, envelope.logStream)
+    for start in range(0, max(1, len(envelope.logEvents)), PART_RECORDS):
+        part = envelope.logEvents[start : start + PART_RECORDS]
+        yield _batch_of(head, [_read_one(raw, start + n) for n, raw in enumerate(part, 1)])
+
+
+def _read_one(raw: msgspec.Raw, number: int) -> Outcome:
+    try:
+        one = _decode_event(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _read_element(bytes(raw), number)
+    return one.id or f"record {number}", read_record(one.message, one.timestamp)
 
 
 def _read_damaged(raw: bytes, damage: str) -> Batch:

@@ -107,10 +107,10 @@ def _vocabulary_page() -> Iterator[str]:
     yield "The fields that a detection may test."
     yield "A field of several values matches when any member does; an absent one is Sigma's `null`."
     yield "Fields of the event exist in every view; `pod` fields also in `container` and `volume`."
-    for view, doc in VIEWS.items():
-        yield from ("", f"## {view or 'event'}", "", doc, "")
+    for name, view in VIEWS.items():
+        yield from ("", f"## {name or 'event'}", "", view.doc, "")
         yield from _table("Field", "Type", "Meaning")
-        yield from (_row(f"`{f.name}`", f.type, f.doc) for f in by_view[view])
+        yield from (_row(f"`{f.name}`", f.type, f.doc) for f in by_view[name])
     yield from ("", "## The `ekswatch` attribute", "")
     yield from _table("Of", "Key", "Required", "Meaning")
     for key in ekswatch_keys():

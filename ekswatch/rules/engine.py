@@ -1,23 +1,41 @@
 """Engine: which rules match an event.
 
-Almost every event is told apart by its header: a few integers, one per header field, are
-ANDed, and mostly no rule is left (`screen.py`). For the rules that are left the remaining
-tests run, and only those decode a body or build the rows of a view (`plan.py`).
+Almost every event is told apart by its header. What its caller, client, verb, resource and
+outcome leave possible is remembered as one integer, in which bit i says that rule i is still
+possible (`profile.py`). The rest of the header, bodies and the rows of views take further bits
+away, each read only when a rule that is still possible asks (`screen.py`). What is left are
+matches (`plan.py`), of which filters may say that they are expected (`suppression.py`).
 
 What a rule means does not depend on any of this: `tests/rules/naive.py` says it in the plain
 way, and both must agree.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.views import NO_ROW
+from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.kept import Keeper
 from ekswatch.rules.match import Match
-from ekswatch.rules.plan import Case, Plan, Suppression
+from ekswatch.rules.plan import Case, Plan
+from ekswatch.rules.profile import (
+    Action,
+    Profile,
+    Profiles,
+    action_key,
+    caller_key,
+    is_of_action,
+    is_of_event,
+    is_steady,
+    reads_only,
+)
 from ekswatch.rules.ruleset import Ruleset
-from ekswatch.rules.screen import Screen
+from ekswatch.rules.screen import Part, Screen, bits_of
+from ekswatch.rules.suppression import Suppression
 
 OnError = Callable[[str, str, Exception], None]
 """Called with the document's name, the audit ID and what it raised."""
@@ -40,12 +58,16 @@ class Engine:
         self._on_error = on_error
         seed_mode = seed_mode or ruleset.seed_mode
         detections = {detection.slug: detection for detection in ruleset.detections}
-        self._suppression = Suppression(ruleset.filters)
+        suppression = Suppression(ruleset.filters)
         self._plans = tuple(
-            Plan(rule, detections[rule.detection], self._suppression, seed_mode=seed_mode)
+            Plan(rule, detections[rule.detection], suppression, seed_mode=seed_mode)
             for rule in ruleset.rules
         )
-        self._screen = Screen((plan.rule.name, plan.header) for plan in self._plans)
+        self._every = (1 << len(self._plans)) - 1
+        self._of_action, self._of_caller, self._varying, self._rows = _screens(self._plans)
+        self._constrained = self._varying.constrained
+        self._on_rows = sum(1 << index for index, plan in enumerate(self._plans) if plan.rule.view)
+        self._profiles = Profiles()
         self._keeper = Keeper()
 
     def match(self, events: Iterable[AuditEvent]) -> list[Match]:
@@ -56,31 +78,105 @@ class Engine:
         RequestReceived is left out: a later stage reports the same request, with its outcome.
         """
         found: list[Match] = []
-        possible, failed = self._screen.possible, self._failed
+        action_of, varying, constrained = self._profiles.action, self._varying, self._constrained
         for event in events:
-            if event.stage != "RequestReceived":
-                bits = possible(event, failed)
-                if bits:
-                    self._judge(event, bits, found)
+            if event.stage == "RequestReceived":
+                continue
+            what = action_key(event)
+            action = action_of(what) or self._action(event, what)
+            bits = action.rules
+            if not bits:
+                continue
+            who = caller_key(event)
+            profile = action.profiles.get(who) or self._profile(event, action, who)
+            bits = profile.rules
+            if bits & constrained:
+                bits = varying.passing((event, NO_ROW), bits, self._failed)
+            if bits:
+                self._judge(event, profile, bits, found)
         return found
 
-    def _judge(self, event: AuditEvent, bits: int, found: list[Match]) -> None:
-        """Run what the header left open, rule by rule."""
-        case = Case(event, self._suppression, self._keeper)
-        while bits:
-            bit = bits & -bits
-            bits ^= bit
-            plan = self._plans[bit.bit_length() - 1]
-            try:
-                found += plan.matches(case, self._failed)
-            except Exception as error:
-                # One broken rule must not lose the batch: it is counted, and alarmed on.
-                self._failed(plan.rule.name, event, error)
+    def _action(self, event: AuditEvent, key: Hashable) -> Action:
+        failures = self.errors.total()
+        action = Action(self._of_action.passing((event, NO_ROW), self._every, self._failed))
+        if self.errors.total() == failures:  # else each such event is to be counted
+            self._profiles.remember_action(event, key, action)
+        return action
+
+    def _profile(self, event: AuditEvent, action: Action, key: Hashable) -> Profile:
+        failures = self.errors.total()
+        profile = Profile(self._of_caller.passing((event, NO_ROW), action.rules, self._failed))
+        if self.errors.total() == failures:
+            self._profiles.remember(event, action, key, profile)
+        return profile
+
+    def _judge(self, event: AuditEvent, profile: Profile, bits: int, found: list[Match]) -> None:
+        """Add the matches of the rules that the event itself leaves possible."""
+        case, itself = Case(event, profile, self._keeper), (event, NO_ROW)
+        on_rows = bits & self._on_rows
+        if not on_rows:
+            for bit in bits_of(bits):
+                self._add(found, case, bit, itself)
+            return
+        hits: list[tuple[int, Subject]] = [(bit, itself) for bit in bits_of(bits ^ on_rows)]
+        hits += self._hits(case, on_rows)
+        for bit, subject in sorted(hits, key=itemgetter(0)):
+            self._add(found, case, bit, subject)
+
+    def _add(self, found: list[Match], case: Case, bit: int, subject: Subject) -> None:
+        plan = self._plans[bit.bit_length() - 1]
+        try:
+            plan.add(found, case, subject, self._failed)
+        except Exception as error:
+            # One broken rule must not lose the batch: it is counted, and alarmed on.
+            self._failed(plan.rule.name, case.event, error)
+
+    def _hits(self, case: Case, bits: int) -> Iterator[tuple[int, Subject]]:
+        for view, mask, screen in self._rows:
+            if bits & mask:
+                for row in case.rows(view):
+                    subject = (case.event, row)
+                    for bit in bits_of(screen.passing(subject, bits & mask, self._failed)):
+                        yield bit, subject
 
     def _failed(self, document: str, event: AuditEvent, error: Exception) -> None:
         self.errors[document, type(error).__name__] += 1
         if self._on_error is not None:
             self._on_error(document, event.auditID, error)
+
+
+RowScreen = tuple[str, int, Screen]
+"""A view, the bits of the rules on it, and the parts of them that read its rows."""
+
+
+def _screens(plans: Sequence[Plan]) -> tuple[Screen, Screen, Screen, list[RowScreen]]:
+    """Screens over what actions, callers, events and rows decide."""
+    parts: list[tuple[str, Part]] = [
+        (plan.rule.view, (plan.rule.name, 1 << index, part))
+        for index, plan in enumerate(plans)
+        for part in plan.parts
+    ]
+    stages: tuple[list[Part], list[Part], list[Part]] = ([], [], [])
+    of_rows: defaultdict[str, list[Part]] = defaultdict(list)
+    for view, part in parts:
+        if reads_only(part[2], is_of_action):
+            stages[0].append(part)
+        elif reads_only(part[2], is_steady):
+            stages[1].append(part)
+        elif reads_only(part[2], is_of_event):
+            stages[2].append(part)
+        else:
+            of_rows[view].append(part)
+    of_action, of_caller, varying = (Screen(stage, partial(getter, view="")) for stage in stages)
+    masks: Counter[str] = Counter()
+    for index, plan in enumerate(plans):
+        masks[plan.rule.view] += 1 << index
+    rows = [
+        (view, masks[view], Screen(of_rows[view], partial(getter, view=view)))
+        for view in sorted(masks)
+        if view
+    ]
+    return of_action, of_caller, varying, rows
 
 
 def compile_and_load(folder: Path, tuning: Path | None = None) -> Engine:

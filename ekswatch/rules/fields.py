@@ -37,7 +37,7 @@ def getter(field: str, view: str) -> Getter:
 
 def _summary_texts() -> Getter:
     readers = [reader(name) for name in SUMMARY]
-    return lambda subject: list(_texts([read(subject[0]) for read in readers]))
+    return lambda subject: tuple(_texts([read(subject[0]) for read in readers]))
 
 
 def _texts(values: Sequence[Any]) -> list[str]:

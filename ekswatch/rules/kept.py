@@ -1,5 +1,6 @@
 """What a match keeps of a field's value: bounded, redacted, never a part of a body."""
 
+import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any
@@ -18,9 +19,13 @@ DIGEST_DIGITS = 16
 MEMO_ENTRIES = 4_096
 MEMO_CHARACTERS = 256
 
+_is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+
 
 def bounded_id(audit_id: str) -> str:
     """An audit ID, redacted and short; what that takes away a hash replaces, to stay distinct."""
+    if _is_uuid(audit_id):
+        return audit_id
     shown = redact(audit_id)
     if shown == audit_id and len(audit_id) <= AUDIT_ID_CHARACTERS:
         return audit_id

@@ -1,13 +1,13 @@
-"""Plan: how one rule is evaluated beyond the header, and what its matches keep."""
+"""Plan: what must hold for one rule, and what its matches keep."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import msgspec
 
 from ekswatch.audit.event import AuditEvent, Value
-from ekswatch.audit.views import rows
+from ekswatch.audit.views import VIEWS, Rows
 from ekswatch.audit.vocabulary import SUMMARY, reader
 from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.expression import (
@@ -17,100 +17,87 @@ from ekswatch.rules.expression import (
     evaluator,
     fields_of,
     inlined,
+    split,
     uses,
 )
-from ekswatch.rules.fields import Getter, Row, Subject, getter, is_row_field
+from ekswatch.rules.fields import Getter, Row, Subject, getter
 from ekswatch.rules.kept import Keeper, bounded_id
 from ekswatch.rules.match import Match
-from ekswatch.rules.ruleset import And, Check, Expression, Filter, Rule
-from ekswatch.rules.screen import VIEW_NEEDS, Failed, Screen, header_split
+from ekswatch.rules.profile import Profile, is_steady
+from ekswatch.rules.ruleset import Check, Expression, Rule
+from ekswatch.rules.screen import Failed, is_short, needs
+from ekswatch.rules.suppression import Suppression
 
-NO_ROW: Row = {}
+NOTHING: Mapping[str, Value] = {}
+NO_SAMPLES: tuple[Mapping[str, Value], ...] = (NOTHING,)
 
-SUMMARY_READERS = tuple((name, reader(name)) for name in SUMMARY)
+_SUMMARY = tuple((name, reader(name)) for name in SUMMARY)
+STEADY_SUMMARY = tuple((name, read) for name, read in _SUMMARY if is_steady(name))
+VARYING_SUMMARY = tuple((name, read) for name, read in _SUMMARY if not is_steady(name))
+
+VERDICTS = 64
+"""Verdicts remembered per rule and profile."""
 
 Fields = Sequence[tuple[str, Getter]]
+
+
+class Verdict(NamedTuple):
+    """What the selections of a rule say of a match; `reason` names those that set the severity."""
+
+    severity: Severity | None
+    reason: str
+    evidence: tuple[tuple[str, Value], ...]
+
+
+UNTOLD = Verdict(None, "", ())
+"""Of a match that is only counted."""
+
+
+class Standing:
+    """What a profile says of the matches of a rule.
+
+    `by` is the filter that suppresses them all, or empty; `unsure` are filters, as bits, that
+    come before it and may hold for some. `verdicts` are those that were made, by the values of
+    what the profile does not decide.
+    """
+
+    __slots__ = ("by", "unsure", "verdicts")
+
+    def __init__(self, unsure: int, by: str) -> None:
+        self.unsure = unsure
+        self.by = by
+        self.verdicts: dict[Hashable, Verdict] = {}
 
 
 class Case:
     """One event under judgement, with what several rules need of it, each made once."""
 
-    __slots__ = ("_facts", "_filters", "_rows", "event", "keeper", "suppression")
+    __slots__ = ("_facts", "_rows", "event", "keeper", "profile")
 
-    def __init__(self, event: AuditEvent, suppression: "Suppression", keeper: Keeper) -> None:
+    def __init__(self, event: AuditEvent, profile: Profile, keeper: Keeper) -> None:
         self.event = event
-        self.suppression = suppression
+        self.profile = profile
         self.keeper = keeper
-        self._rows: dict[str, Sequence[Row]] = {"": (NO_ROW,)}
-        self._facts: dict[str, Value] = {}
-        self._filters = -1
+        self._rows: Rows | None = None
+        self._facts: dict[str, Value] | None = None
 
     def rows(self, view: str) -> Sequence[Row]:
-        if view not in self._rows:
-            self._rows[view] = rows(self.event, view)
+        if self._rows is None:
+            self._rows = Rows(self.event)
         return self._rows[view]
 
     def summary(self) -> Mapping[str, Value]:
         """The summary facts, as a match keeps them."""
-        if not self._facts:
-            self._facts = self.keeper.snapshot(SUMMARY_READERS, self.event)
+        if self._facts is None:
+            steady = self.profile.facts
+            if steady is None:
+                steady = self.profile.facts = self.keeper.snapshot(STEADY_SUMMARY, self.event)
+            self._facts = {**steady, **self.keeper.snapshot(VARYING_SUMMARY, self.event)}
         return self._facts
-
-    def filters(self, failed: Failed) -> int:
-        """The filters that the event's header leaves possible, as a bitset."""
-        if self._filters < 0:
-            self._filters = self.suppression.screen.possible(self.event, failed)
-        return self._filters
-
-
-class Suppression:
-    """The filters of a ruleset; bit i stands for the i-th."""
-
-    def __init__(self, filters: Sequence[Filter]) -> None:
-        self.filters = tuple(filters)
-        split = [header_split(inlined(each.excludes, each.selections)) for each in filters]
-        self.screen = Screen(
-            (f.name, header) for f, (header, _) in zip(filters, split, strict=True)
-        )
-        self._left = [And(tuple(left)) for _, left in split]
-        self._tests: dict[tuple[int, str], Holds] = {}
-
-    def mask(self, rule: Rule, *, seeded: bool) -> int:
-        """The filters that are for a rule."""
-        return sum(
-            1 << index
-            for index, filter_ in enumerate(self.filters)
-            if (not filter_.rules or rule.name in filter_.rules)
-            and filter_.view in ("", rule.view)
-            and not (seeded and filter_.default)
-        )
-
-    def by(self, bits: int, view: str, subject: Subject, failed: Failed) -> str:
-        """The name of the first of these filters that holds, or an empty string."""
-        while bits:
-            bit = bits & -bits
-            bits ^= bit
-            index = bit.bit_length() - 1
-            filter_ = self.filters[index]
-            if filter_.expires and subject[0].at.date().isoformat() > filter_.expires:
-                continue
-            try:
-                if self._test(index, view)(subject):
-                    return filter_.name
-            except Exception as error:
-                # A broken filter suppresses nothing; it is counted like a broken rule.
-                failed(filter_.name, subject[0], error)
-        return ""
-
-    def _test(self, index: int, view: str) -> Holds:
-        if (index, view) not in self._tests:
-            get = partial(getter, view=view)
-            self._tests[index, view] = evaluator(self._left[index], get)
-        return self._tests[index, view]
 
 
 class Plan:
-    """One rule: `header` for the screen, `matches` for the events that pass it."""
+    """One rule: `parts` for the screens, `add` for what passes them all."""
 
     def __init__(
         self, rule: Rule, detection: Detection, suppression: Suppression, *, seed_mode: bool
@@ -118,58 +105,80 @@ class Plan:
         seeded = seed_mode and bool(detection.seed)
         self.rule = rule
         self.detection = _seed_folding(rule.variant or detection, seeded=seeded)
+        self.parts = (
+            *needs(VIEWS[rule.view]),
+            *split(inlined(rule.condition, rule.selections)),
+        )
+        self._suppression = suppression
         self._filters = suppression.mask(rule, seeded=seeded)
         self._get = partial(getter, view=rule.view)
-        condition = inlined(rule.condition, rule.selections)
-        self.header, left = header_split(And((*VIEW_NEEDS.get(rule.view, ()), condition)))
-        on_row = [part for part in left if self._reads_row(part)]
-        on_event = [part for part in left if part not in on_row]
-        self._on_event = evaluator(And(tuple(on_event)), self._get) if on_event else None
-        self._on_row = evaluator(And(tuple(on_row)), self._get) if on_row else None
 
-    def _reads_row(self, expression: Expression) -> bool:
-        return any(is_row_field(field, self.rule.view) for field in fields_of(expression))
+    def add(self, found: list[Match], case: Case, subject: Subject, failed: Failed) -> None:
+        """Add the matches on a subject for which all parts hold."""
+        standing = case.profile.standings.get(self.rule.name) or self._standing(case, failed)
+        by = standing.by
+        if standing.unsure:
+            by = self._suppression.by(standing.unsure, self.rule.view, subject, failed) or by
+        if by:
+            found.append(self._match(case, suppressed_by=by, signal=not self.rule.finding))
+            return
+        verdict = self._verdict(case, subject, standing.verdicts)
+        facts = self._facts(case, subject)
+        if self.rule.finding:
+            found.append(self._match(case, verdict, facts))
+        if self.rule.signal:
+            found.append(self._match(case, verdict, facts, signal=True))
 
-    def matches(self, case: Case, failed: Failed) -> list[Match]:
-        """The matches on an event whose header the rule accepts."""
-        if self._on_event is not None and not self._on_event((case.event, NO_ROW)):
-            return []
-        found: list[Match] = []
-        for row in case.rows(self.rule.view):
-            subject = (case.event, row)
-            if self._on_row is None or self._on_row(subject):
-                found += self._made(case, subject, failed)
-        return found
+    def _standing(self, case: Case, failed: Failed) -> Standing:
+        standing = Standing(*self._suppression.standing(case.event, self._filters, failed))
+        case.profile.standings[self.rule.name] = standing
+        return standing
 
-    def _made(self, case: Case, subject: Subject, failed: Failed) -> list[Match]:
+    def _match(
+        self,
+        case: Case,
+        verdict: Verdict = UNTOLD,
+        facts: Mapping[str, Value] = NOTHING,
+        *,
+        suppressed_by: str = "",
+        signal: bool = False,
+    ) -> Match:
         event = case.event
-        filters = self._filters & case.filters(failed) if self._filters else 0
-        suppressed_by = case.suppression.by(filters, self.rule.view, subject, failed)
-        told = self.rule.finding or not suppressed_by  # a suppressed signal is only counted
-        severity, deciding = self._severity(subject) if told else (self.rule.severity, ())
-        facts = self._facts(case, subject) if told else {}
-        match = Match(
+        return Match(
             detection=self.detection,
             document=self.rule.name,
-            severity=severity,
-            reason=" and ".join(deciding),
+            severity=self.rule.severity if verdict.severity is None else verdict.severity,
+            reason=verdict.reason,
             facts=facts,
-            evidence=self._evidence(case, subject, deciding) if told else (),
-            samples=({name: facts[name] for name in self.detection.fields if name in facts},),
+            evidence=verdict.evidence,
+            samples=self._samples(facts) if facts and not signal else NO_SAMPLES,
             count=1,
             first_seen=event.at,
             last_seen=event.at,
             audit_ids=(bounded_id(event.auditID),) if event.auditID else (),
             partial=event.partial,
             suppressed_by=suppressed_by,
-            signal=not self.rule.finding,
+            signal=signal,
         )
-        if self.rule.finding and self.rule.signal:
-            return [match, dataclasses.replace(match, signal=True)]
-        return [match]
 
     def _facts(self, case: Case, subject: Subject) -> Mapping[str, Value]:
+        if not self._fact_fields:
+            return case.summary()
         return {**case.summary(), **case.keeper.snapshot(self._fact_fields, subject)}
+
+    def _samples(self, facts: Mapping[str, Value]) -> tuple[Mapping[str, Value]]:
+        return ({name: facts[name] for name in self.detection.fields if name in facts},)
+
+    def _verdict(self, case: Case, subject: Subject, known: dict[Hashable, Verdict]) -> Verdict:
+        values = tuple([get(subject) for get in self._judged_by])
+        verdict = known.get(values)
+        if verdict is None:
+            severity, deciding = self._severity(subject)
+            evidence = self._evidence(case, subject, deciding)
+            verdict = Verdict(severity, " and ".join(deciding), evidence)
+            if len(known) < VERDICTS and is_short(values):
+                known[values] = verdict
+        return verdict
 
     def _severity(self, subject: Subject) -> tuple[Severity, tuple[str, ...]]:
         for escalation in self.rule.escalations:
@@ -192,16 +201,25 @@ class Plan:
     # What follows is for matches only, which are rare, and made at the first one.
 
     @cached_property
+    def _judged_by(self) -> Sequence[Getter]:
+        """Reads what severity and evidence depend on, beside the profile."""
+        named = {*self._positive, *(name for each in self.rule.escalations for name in each.when)}
+        fields = {field for name in sorted(named) for field in fields_of(self._inlined[name])}
+        return [self._get(field) for field in sorted(fields) if not is_steady(field)]
+
+    @cached_property
+    def _inlined(self) -> Mapping[str, Expression]:
+        selections = self.rule.selections
+        return {name: inlined(each, selections) for name, each in selections.items()}
+
+    @cached_property
     def _positive(self) -> Sequence[str]:
         """The selections that the condition wants to hold, not those behind a `not`."""
         return [*dict.fromkeys(name for name, wanted in uses(self.rule.condition) if wanted)]
 
     @cached_property
     def _selections(self) -> Mapping[str, Holds]:
-        selections = self.rule.selections
-        return {
-            name: evaluator(inlined(e, selections), self._get) for name, e in selections.items()
-        }
+        return {name: evaluator(each, self._get) for name, each in self._inlined.items()}
 
     @cached_property
     def _tests(self) -> Mapping[str, Sequence[tuple[Holds, Mapping[str, Getter]]]]:

@@ -122,17 +122,18 @@ def _contains(check: Check) -> Member:
 
 
 def _like(check: Check) -> Member:
-    patterns = _compiled(_texts(check))
-    return _folded(check, lambda text: any(finds(p.fullmatch, text) for p in patterns))
+    found = _any_of(_texts(check)).fullmatch
+    return _folded(check, lambda text: finds(found, text))
 
 
 def _re(check: Check) -> Member:
-    patterns = _compiled(_texts(check))
-    return lambda member: isinstance(member, str) and any(finds(p.search, member) for p in patterns)
+    found = _any_of(_texts(check)).search
+    return lambda member: isinstance(member, str) and finds(found, member)
 
 
-def _compiled(patterns: Collection[str]) -> list[Pattern]:
-    return [compiled(pattern) for pattern in patterns]
+def _any_of(patterns: Collection[str]) -> Pattern:
+    """One pattern for all, each with its own flags: a text is read once."""
+    return compiled("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 def _cidr(check: Check) -> Member:

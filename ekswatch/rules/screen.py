@@ -1,20 +1,22 @@
-"""Screen: the header tests of many rules at once, as bitsets.
+"""Screen: the tests of many rules at once, as bitsets.
 
-For each header field, or few fields that are tested together, a column remembers per value
-one integer, in which bit i says that rule i is still possible. A rule without a test of the
-column keeps its bit.
+What a rule asks for falls into parts that must all hold. Parts of many rules that read the
+same fields make a column: it remembers per value one integer, in which bit i says that rule i
+is still possible. A rule without a part in a column keeps its bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.resources import WORKLOADS
-from ekswatch.audit.vocabulary import is_header, reader
-from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of, split
-from ekswatch.rules.ruleset import Check, Expression, Or
+from ekswatch.audit.views import View
+from ekswatch.audit.vocabulary import is_header
+from ekswatch.rules.expression import KEYWORDS, evaluator, fields_of
+from ekswatch.rules.fields import Getter, Subject
+from ekswatch.rules.profile import is_steady
+from ekswatch.rules.ruleset import Check, Expression, Not, Or
 
 MEMO_ENTRIES = 4_096
 """Values remembered per column; when it is full it is emptied, as attackers choose the values."""
@@ -24,150 +26,214 @@ MEMO_MEMBERS = 32
 """Longer values are judged again each time, so that no event can fill the memory."""
 
 COLUMN_FIELDS = 3
-"""A test of more header fields than this is left over."""
+"""A part that reads more fields than this is judged each time, unless the profile decides it."""
 
-EARLY_FIELDS = ("outcome", "responseStatus.code", "actor.kind")
-"""Fields of few values, read before those that most rules test."""
-
-LEADING = attrgetter("verb", "objectRef.resource", "objectRef.subresource", "objectRef.apiGroup")
-LEADING_FIELDS = frozenset(
-    {
-        *("verb", "verb.class", "resource"),
-        *("objectRef.resource", "objectRef.subresource", "objectRef.apiGroup"),
-    }
+EARLY_FIELDS = (
+    *("objectRef.resource", "verb", "verb.class", "objectRef.subresource", "resource"),
+    *("outcome", "responseStatus.code", "actor.kind", "objectRef.apiGroup"),
 )
-"""What the four leading values decide alone: one look-up for all columns of these fields."""
+"""Fields of few values, read first."""
 
 Failed = Callable[[str, AuditEvent, Exception], None]
 """Told of the document that raised, the event, and what."""
 
-Test = tuple[int, str, Holds]
-"""Bit and name of a rule, and its test of a column's value."""
-
-
-def header_split(
-    expression: Expression,
-) -> tuple[list[tuple[tuple[str, ...], Expression]], list[Expression]]:
-    """What must hold for an expression to hold: (header fields, part) pairs, and what is left."""
-    header, left = [], []
-    for part in split(expression):
-        fields = tuple(sorted(fields_of(part)))
-        if 0 < len(fields) <= COLUMN_FIELDS and all(map(_is_header, fields)):
-            header.append((fields, part))
-        else:
-            left.append(part)
-    return header, left
-
-
-def _is_header(field: str) -> bool:
-    return field != KEYWORDS and is_header(field)
+Part = tuple[str, int, Expression]
+"""Name and bit of a rule, and something that must hold for it."""
 
 
 class Screen:
-    """Columns over the header parts of named expressions; bit i stands for the i-th.
+    """Columns over parts of rules, in the order in which they are cheapest to ask.
 
-    Events that lost a fact, because computing it raised, are out for the rules that need it,
-    and `failed` is told.
+    Where reading a field or a test raises, the rule is out for this event and `failed` is told.
     """
 
-    def __init__(
-        self, parts: Iterable[tuple[str, Iterable[tuple[tuple[str, ...], Expression]]]]
-    ) -> None:
-        tests: dict[tuple[str, ...], list[Test]] = {}
-        self.every = 0
-        for index, (name, header) in enumerate(parts):
-            self.every |= 1 << index
-            for fields, expression in header:
-                holds = evaluator(expression, _column_getter(fields))
-                tests.setdefault(fields, []).append((1 << index, name, holds))
-        made = sorted((Column(*each) for each in tests.items()), key=_rank)
-        self.leading = tuple(each for each in made if LEADING_FIELDS.issuperset(each.fields))
-        self.others = tuple(each for each in made if each not in self.leading)
-        self._memo: dict[tuple[str, ...], int] = {}
+    def __init__(self, parts: Iterable[Part], getter: Callable[[str], Getter]) -> None:
+        found: defaultdict[object, list[Part]] = defaultdict(list)
+        for part in parts:
+            found[_place(part[2])].append(part)
+        columns = (Column(group, getter) for group in found.values())
+        self._columns = tuple(sorted(columns, key=_rank))
+        self.constrained = 0
+        """The bits that some column can take."""
+        for column in self._columns:
+            self.constrained |= column.constrained
 
-    def possible(self, event: AuditEvent, failed: Failed) -> int:
-        """The bits that the event's header leaves possible."""
-        key = LEADING(event)
-        bits = self._memo.get(key)
-        if bits is None:
-            bits = self._led(key, event, failed)
-        for column in self.others:
-            if bits & column.constrained:
-                bits &= column.possible(event, failed)
-        return bits
+    def passing(self, subject: Subject, alive: int, failed: Failed) -> int:
+        """Those of the bits `alive` for which all parts hold."""
+        for column in self._columns:
+            if alive & column.constrained:
+                alive &= column.passing(subject, alive, failed)
+        return alive
 
-    def _led(self, key: tuple[str, ...], event: AuditEvent, failed: Failed) -> int:
-        bits = self.every
-        for column in self.leading:
-            bits &= column.possible(event, failed)
-        if all(len(text) <= MEMO_CHARACTERS for text in key):
-            if len(self._memo) >= MEMO_ENTRIES:
-                self._memo.clear()
-            self._memo[key] = bits
-        return bits
+
+def _place(part: Expression) -> object:
+    """What parts of one column have in common: their fields, or all of it if they read many."""
+    fields = _fields(part)
+    return fields if len(fields) <= COLUMN_FIELDS or all(map(is_steady, fields)) else part
+
+
+def _fields(part: Expression) -> tuple[str, ...]:
+    return tuple(sorted(fields_of(part)))
 
 
 class Column:
-    """The tests of the same header fields, and the memory of their answers."""
+    """The parts of rules that read the same fields, and the memory of their answers.
 
-    __slots__ = ("_memo", "_read", "_tests", "constrained", "fields")
+    A part is judged when the first event with a value comes whose rule is still possible then,
+    so that values which nobody asks about cost nothing. What compares one field with texts is
+    looked up for all rules at once. A part of many fields is judged on each subject.
+    """
 
-    def __init__(self, fields: tuple[str, ...], tests: Sequence[Test]) -> None:
-        self.fields = fields
-        self._read = _column_reader(fields)
-        self._tests = tuple(tests)
-        self._memo: dict[Any, int] = {}
+    __slots__ = ("_index", "_memo", "_read", "_tests", "constrained", "fields", "remembers")
+
+    def __init__(self, parts: Sequence[Part], getter: Callable[[str], Getter]) -> None:
+        self.fields = _fields(parts[0][2])
+        self.remembers = _place(parts[0][2]) == self.fields
+        """Whether answers are kept by value."""
         self.constrained = 0
-        for bit, _, _ in tests:
-            self.constrained |= bit
+        self._read: Callable[[Subject], Any] = _itself
+        inside: Callable[[str], Callable[[Any], Any]] = getter
+        if self.remembers:
+            self._read = _reader([getter(field) for field in self.fields])
+            inside = _value_of(self.fields)
+        by_bit: defaultdict[int, list[Part]] = defaultdict(list)
+        for part in parts:
+            by_bit[part[1]].append(part)
+            self.constrained |= part[1]
+        self._index = Index([same[0] for same in by_bit.values() if len(same) == 1])
+        self._tests = {
+            bit: (same[0][0], tuple(evaluator(part, inside) for _, _, part in same))
+            for bit, same in by_bit.items()
+            if not bit & self._index.constrained
+        }
+        self._memo: dict[Any, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         """How many values are remembered."""
         return len(self._memo)
 
-    def possible(self, event: AuditEvent, failed: Failed) -> int:
-        """The rules that this event leaves possible; bits of other rules are set."""
+    def passing(self, subject: Subject, alive: int, failed: Failed) -> int:
+        """The bits that this subject's value leaves possible, of those that are `alive`."""
         try:
-            value = self._read(event)
+            value = self._read(subject)
         except Exception as error:
             # A fact that cannot be computed fails the rules that need it, on this event only.
-            for _, name, _ in self._tests:
-                failed(name, event, error)
+            for bit in bits_of(alive & self.constrained):
+                failed(self._name(bit), subject[0], error)
             return ~self.constrained
-        bits = self._memo.get(value)
-        return self._judged(value, event, failed) if bits is None else bits
+        tested, out = self._memo.get(value) or (0, 0) if self.remembers else (0, 0)
+        asked = alive & self.constrained & ~tested
+        if asked:
+            if asked & self._index.constrained:
+                asked |= self._index.constrained
+                out |= self._index.out(value)
+            false, broken = self._out(value, asked & ~self._index.constrained, subject[0], failed)
+            if self.remembers:
+                self._remember(value, tested | (asked & ~broken), out | false)
+            out |= false | broken
+        return ~out
 
-    def _judged(self, value: Any, event: AuditEvent, failed: Failed) -> int:
-        bits, broken = -1, False
-        for bit, name, holds in self._tests:
+    def _out(self, value: Any, asked: int, event: AuditEvent, failed: Failed) -> tuple[int, int]:
+        """Of the bits asked for: those whose parts do not hold, and those that raised."""
+        false = broken = 0
+        for bit in bits_of(asked):
+            name, tests = self._tests[bit]
             try:
-                if not holds(value):
-                    bits &= ~bit
+                for holds in tests:
+                    if not holds(value):
+                        false |= bit
+                        break
             except Exception as error:
                 # One broken rule must not lose the batch: it is counted, and alarmed on.
-                bits, broken = bits & ~bit, True
+                broken |= bit
                 failed(name, event, error)
-        if not broken and _is_short(value):
-            if len(self._memo) >= MEMO_ENTRIES:
+        return false, broken
+
+    def _remember(self, value: Any, tested: int, out: int) -> None:
+        if is_short(value):
+            if value not in self._memo and len(self._memo) >= MEMO_ENTRIES:
                 self._memo.clear()
-            self._memo[value] = bits
-        return bits
+            self._memo[value] = tested, out
+
+    def _name(self, bit: int) -> str:
+        return self._tests[bit][0] if bit in self._tests else self._index.names[bit]
 
 
-def _rank(column: Column) -> tuple[int, int, int, tuple[str, ...]]:
-    first = column.fields[0]
+class Index:
+    """Comparisons of one field with texts: from a text to the rules that it is out for.
+
+    Shape: of rules, each with one part; those it cannot hold are left alone.
+    """
+
+    __slots__ = ("_equal", "_unequal", "_wanting", "constrained", "names")
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self.names: dict[int, str] = {}
+        self.constrained = self._wanting = 0
+        self._equal: dict[str, int] = {}
+        """By text, the rules that want it."""
+        self._unequal: dict[str, int] = {}
+        """By text, the rules that want anything else."""
+        for name, bit, part in parts:
+            check = part.arg if isinstance(part, Not) else part
+            if not isinstance(check, Check) or not _is_plain(check):
+                continue
+            self.names[bit] = name
+            self.constrained |= bit
+            self._wanting |= 0 if isinstance(part, Not) else bit
+            index = self._unequal if isinstance(part, Not) else self._equal
+            for text in check.values:
+                index[str(text)] = index.get(str(text), 0) | bit
+
+    def out(self, value: Any) -> int:
+        """The bits of the rules whose part does not hold for the value."""
+        wanted = unwanted = 0
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str):
+                lower = text.lower()
+                wanted |= self._equal.get(lower, 0)
+                unwanted |= self._unequal.get(lower, 0)
+        return (self._wanting & ~wanted) | unwanted
+
+
+def _is_plain(check: Check) -> bool:
+    texts = all(isinstance(value, str) for value in check.values)
+    return check.op == "equals" and not check.cased and texts and check.field != KEYWORDS
+
+
+def bits_of(mask: int) -> Iterator[int]:
+    """The bits that are set, lowest first."""
+    while mask:
+        bit = mask & -mask
+        yield bit
+        mask ^= bit
+
+
+def _rank(column: Column) -> tuple[bool, bool, int, int, int, tuple[str, ...]]:
+    first = column.fields[0] if column.fields else ""
     early = EARLY_FIELDS.index(first) if first in EARLY_FIELDS else len(EARLY_FIELDS)
-    return (len(column.fields), early, -column.constrained.bit_count(), column.fields)
+    return (
+        not all(field != KEYWORDS and is_header(field) for field in column.fields),
+        not column.remembers,
+        early,
+        len(column.fields),
+        -column.constrained.bit_count(),
+        column.fields,
+    )
 
 
-def _column_reader(fields: tuple[str, ...]) -> Callable[[AuditEvent], Any]:
-    readers = [reader(field) for field in fields]
-    if len(readers) == 1:
-        return readers[0]
-    return lambda event: tuple([read(event) for read in readers])
+def _itself(subject: Subject) -> Subject:
+    return subject
 
 
-def _column_getter(fields: tuple[str, ...]) -> Callable[[str], Callable[[Any], Any]]:
+def _reader(getters: Sequence[Getter]) -> Callable[[Subject], Any]:
+    if len(getters) == 1:
+        return getters[0]
+    return lambda subject: tuple([get(subject) for get in getters])
+
+
+def _value_of(fields: tuple[str, ...]) -> Callable[[str], Callable[[Any], Any]]:
+    """How a test finds a field's value in what a column has read."""
     if len(fields) == 1:
         return lambda _: lambda value: value
     return lambda field: partial(_nth, fields.index(field))
@@ -177,7 +243,8 @@ def _nth(index: int, values: Sequence[Any]) -> Any:
     return values[index]
 
 
-def _is_short(value: Any) -> bool:
+def is_short(value: Any) -> bool:
+    """Whether a value may be remembered."""
     return not isinstance(value, str | tuple) or sum(_sizes(value)) <= MEMO_CHARACTERS
 
 
@@ -190,34 +257,19 @@ def _sizes(value: Any) -> Iterator[int]:
             yield from _sizes(member)
 
 
-def _written(*resources: str, subresources: tuple[str, ...] = ()) -> tuple[Expression, ...]:
-    """What the header of an event must have for a view of written objects to have rows."""
-    absent = Check("objectRef.resource", "null")
-    whole = Check("objectRef.subresource", "null")
-    return (
-        Or((absent, Check("objectRef.resource", "equals", resources))),
-        Or((whole, Check("objectRef.subresource", "equals", subresources))),
-    )
+def needs(view: View) -> tuple[Expression, ...]:
+    """What the header of an event must have for the view to have rows.
 
-
-_PODS = _written(*WORKLOADS, subresources=("ephemeralcontainers",))
-
-VIEW_NEEDS: Mapping[str, tuple[Expression, ...]] = {
-    "pod": _PODS,
-    "container": _PODS,
-    "volume": _written(*WORKLOADS, "persistentvolumes", subresources=("ephemeralcontainers",)),
-    "grant": _written("roles", "clusterroles"),
-    "subject": _written("rolebindings", "clusterrolebindings"),
-    "webhook": _written("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
-    "service": _written("services"),
-    "command": (
-        Or(
-            (
-                Check("objectRef.resource", "null"),
-                Check("objectRef.resource", "equals", ("pods",)),
-            )
-        ),
-    ),
-}
-"""Header tests without which a view has no rows, added to every rule on it: rules on pods
-need not be asked about leases. A record that lost its object reference is let through."""
+    Added to every rule on it, so that rules on pods are not asked about leases. A record that
+    lost its object reference is let through.
+    """
+    found: list[Expression] = []
+    if view.verbs:
+        found.append(Check("verb", "equals", view.verbs))
+    if view.resources:
+        absent = Check("objectRef.resource", "null")
+        found.append(Or((absent, Check("objectRef.resource", "equals", view.resources))))
+    if view.subresources:
+        absent = Check("objectRef.subresource", "null")
+        found.append(Or((absent, Check("objectRef.subresource", "equals", view.subresources))))
+    return tuple(found)

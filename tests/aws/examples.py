@@ -1,9 +1,10 @@
 """Matches and findings for the tests of the AWS edge; identifiers are invented."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from ekswatch.findings.finding import Finding, Scope, findings
 from ekswatch.rules.detection import Detection, Severity

@@ -6,52 +6,124 @@ requests that write them, and none for reads, deletes and other subresources.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.views.command import command_rows
-from ekswatch.audit.views.rbac import grant_rows, subject_rows
-from ekswatch.audit.views.row import Row
-from ekswatch.audit.views.service import service_rows
-from ekswatch.audit.views.volume import volume_rows
-from ekswatch.audit.views.webhook import webhook_rows
-from ekswatch.audit.views.workload import container_rows, pod_rows
+from ekswatch.audit.event import AuditEvent, Value
+from ekswatch.audit.views import command, rbac, service, volume, webhook, workload
+from ekswatch.audit.views.row import NO_ROW, Row
+from ekswatch.audit.views.workload import PODS, Pod, read_pod
+from ekswatch.audit.views.written import WRITES, Target
 
-__all__ = ["VIEWS", "Row", "rows"]
+__all__ = ["NO_ROW", "VIEWS", "Row", "Rows", "View", "rows"]
 
-VIEWS: Mapping[str, str] = {
-    "": "The audit event itself.",
-    "pod": "One row per pod spec that is written, in a workload of any of the nine kinds.",
-    "container": "One row per container of any kind that is written; one when a patch names none.",
-    "volume": "One row per volume of a pod spec, and per PersistentVolume on a node's disk.",
-    "grant": "One row per rule of a Role or ClusterRole, as it is after the write.",
-    "subject": "One row per subject of a RoleBinding or ClusterRoleBinding, after the write.",
-    "command": "One row per request to exec in a container or to attach to one.",
-    "webhook": "One row per webhook of an admission webhook configuration.",
-    "service": "One row per Service that is written.",
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the rows of a view are, how they are made, and which events can have any.
+
+    Shape: `of_pod` makes them where the event writes a pod spec, else `of_event`.
+    Empty `verbs`, `resources` or `subresources` mean any; "" is the object itself.
+    """
+
+    doc: str
+    of_event: Callable[[AuditEvent], tuple[Row, ...]] | None = None
+    of_pod: Callable[[Pod], tuple[Row, ...]] | None = None
+    verbs: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()
+
+
+def _written(
+    doc: str,
+    *targets: Target,
+    of_event: Callable[[AuditEvent], tuple[Row, ...]] | None = None,
+    of_pod: Callable[[Pod], tuple[Row, ...]] | None = None,
+) -> View:
+    return View(
+        doc,
+        of_event,
+        of_pod,
+        verbs=tuple(sorted(WRITES)),
+        resources=tuple(resource for target in targets for resource in target.kinds),
+        subresources=tuple({sub: 0 for target in targets for sub in target.subresources}),
+    )
+
+
+VIEWS: Mapping[str, View] = {
+    "": View("The audit event itself.", of_event=lambda _: (NO_ROW,)),
+    "pod": _written(
+        "One row per pod spec that is written, in a workload of any of the nine kinds.",
+        PODS,
+        of_pod=workload.pod_rows,
+    ),
+    "container": _written(
+        "One row per container of any kind that is written; one when a patch names none.",
+        PODS,
+        of_pod=workload.container_rows,
+    ),
+    "volume": _written(
+        "One row per volume of a pod spec, and per PersistentVolume on a node's disk.",
+        PODS,
+        volume.PERSISTENT,
+        of_pod=volume.pod_volume_rows,
+        of_event=volume.persistent_rows,
+    ),
+    "grant": _written(
+        "One row per rule of a Role or ClusterRole, as it is after the write.",
+        rbac.ROLES,
+        of_event=rbac.grant_rows,
+    ),
+    "subject": _written(
+        "One row per subject of a RoleBinding or ClusterRoleBinding, after the write.",
+        rbac.BINDINGS,
+        of_event=rbac.subject_rows,
+    ),
+    "command": View(
+        "One row per request to exec in a container or to attach to one.",
+        command.command_rows,
+        resources=("pods",),
+        subresources=command.SUBRESOURCES,
+    ),
+    "webhook": _written(
+        "One row per webhook of an admission webhook configuration.",
+        webhook.CONFIGURATIONS,
+        of_event=webhook.webhook_rows,
+    ),
+    "service": _written(
+        "One row per Service that is written.", service.SERVICES, of_event=service.service_rows
+    ),
 }
-"""Each view and what its rows are; the view without a name is the event."""
+"""Each view by the name that a log source's category has; without one, the event."""
 
 
-def rows(event: AuditEvent, view: str) -> tuple[Row, ...]:
-    """Return the event's rows in a view; a row holds only the view's own fields.
+class Rows(dict[str, tuple[Row, ...]]):
+    """The rows of one event by view, made when they are first asked for.
 
     Never raises for what a body holds. Raises: KeyError for an unknown view.
     """
-    return _ROWS[view](event)
+
+    def __init__(self, event: AuditEvent) -> None:
+        self._event = event
+
+    def __missing__(self, name: str) -> tuple[Row, ...]:
+        view = VIEWS[name]
+        made: tuple[Row, ...] = ()
+        if view.of_pod is not None and self._pod is not None:
+            made = view.of_pod(self._pod)
+        elif view.of_event is not None:
+            made = view.of_event(self._event)
+        self[name] = made
+        return made
+
+    @cached_property
+    def _pod(self) -> Pod | None:
+        return read_pod(self._event)
 
 
-def _event_rows(_: AuditEvent) -> tuple[Row, ...]:
-    return ({},)
+def rows(event: AuditEvent, view: str) -> tuple[dict[str, Value], ...]:
+    """Return the event's rows in a view, whole: every field that says something.
 
-
-_ROWS: Mapping[str, Callable[[AuditEvent], tuple[Row, ...]]] = {
-    "": _event_rows,
-    "pod": pod_rows,
-    "container": container_rows,
-    "volume": volume_rows,
-    "grant": grant_rows,
-    "subject": subject_rows,
-    "command": command_rows,
-    "webhook": webhook_rows,
-    "service": service_rows,
-}
+    Never raises for what a body holds. Raises: KeyError for an unknown view.
+    """
+    return tuple(row.whole() for row in Rows(event)[view])

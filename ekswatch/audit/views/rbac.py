@@ -2,29 +2,35 @@
 
 from collections.abc import Mapping
 
-from ekswatch.audit.event import AuditEvent, Json, Value
+from ekswatch.audit.event import AuditEvent, Json
 from ekswatch.audit.lenient import mapping, objects, text, texts
-from ekswatch.audit.views.row import Row, row
-from ekswatch.audit.views.written import Written, written
+from ekswatch.audit.views.row import Fields, Row
+from ekswatch.audit.views.written import Target, Written, written
 
 GROUPS = ("rbac.authorization.k8s.io",)
-ROLES = {"roles": "Role", "clusterroles": "ClusterRole"}
-BINDINGS = {"rolebindings": "RoleBinding", "clusterrolebindings": "ClusterRoleBinding"}
+ROLES = Target({"roles": "Role", "clusterroles": "ClusterRole"}, GROUPS)
+BINDINGS = Target(
+    {"rolebindings": "RoleBinding", "clusterrolebindings": "ClusterRoleBinding"}, GROUPS
+)
+
+Part = tuple[Written, Mapping[str, Json]]
+"""A role and one of its rules, or a binding and one of its subjects."""
 
 
 def grant_rows(event: AuditEvent) -> tuple[Row, ...]:
     """One row per rule, the rules that aggregation filled in included."""
-    role = written(event, ROLES, groups=GROUPS)
+    role = written(event, ROLES)
     if role is None:
         return ()
-    return tuple(_grant(role, rule) for rule in objects(_after(role, "rules")))
+    return tuple(Row((GRANT, (role, rule))) for rule in objects(_after(role, "rules")))
 
 
 def subject_rows(event: AuditEvent) -> tuple[Row, ...]:
-    binding = written(event, BINDINGS, groups=GROUPS)
+    binding = written(event, BINDINGS)
     if binding is None:
         return ()
-    return tuple(_subject(binding, subject) for subject in objects(_after(binding, "subjects")))
+    subjects = objects(_after(binding, "subjects"))
+    return tuple(Row((SUBJECT, (binding, subject))) for subject in subjects)
 
 
 def _after(found: Written, key: str) -> Json:
@@ -32,35 +38,54 @@ def _after(found: Written, key: str) -> Json:
     return found.object[key] if key in found.object else found.request.get(key)
 
 
-def _grant(role: Written, rule: Mapping[str, Json]) -> Row:
-    fields: dict[str, Value] = {
-        "grant.verbs": texts(rule.get("verbs")),
-        "grant.resources": texts(rule.get("resources")),
-        "grant.api_groups": texts(rule.get("apiGroups")),
-        "grant.resource_names": texts(rule.get("resourceNames")),
-        "grant.non_resource_urls": texts(rule.get("nonResourceURLs")),
-        "grant.written": role.touches(("rules",)),
-        "role.kind": role.kind,
-        "role.name": role.name,
-        "role.namespace": role.namespace,
-    }
-    return row(fields)
+def _kind(part: Part) -> str:
+    return text(part[1].get("kind"))
 
 
-def _subject(binding: Written, subject: Mapping[str, Json]) -> Row:
-    kind, name = text(subject.get("kind")), text(subject.get("name"))
-    namespace = text(subject.get("namespace")) if kind == "ServiceAccount" else ""
-    role = mapping(_after(binding, "roleRef"))
-    fields: dict[str, Value] = {
-        "subject.kind": kind,
-        "subject.name": name,
-        "subject.namespace": namespace,
-        "subject.ref": f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}".strip(),
-        "subject.written": binding.touches(("subjects",)) or binding.touches(("roleRef",)),
-        "role.kind": text(role.get("kind")),
-        "role.name": text(role.get("name")),
-        "binding.kind": binding.kind,
-        "binding.name": binding.name,
-        "binding.namespace": binding.namespace,
+def _name(part: Part) -> str:
+    return text(part[1].get("name"))
+
+
+def _namespace(part: Part) -> str:
+    return text(part[1].get("namespace")) if _kind(part) == "ServiceAccount" else ""
+
+
+def _reference(part: Part) -> str:
+    kind, name, namespace = _kind(part), _name(part), _namespace(part)
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}".strip()
+
+
+def _role(part: Part) -> Mapping[str, Json]:
+    return mapping(_after(part[0], "roleRef"))
+
+
+GRANT: Fields[Part] = Fields(
+    {
+        "grant.verbs": lambda part: texts(part[1].get("verbs")),
+        "grant.resources": lambda part: texts(part[1].get("resources")),
+        "grant.api_groups": lambda part: texts(part[1].get("apiGroups")),
+        "grant.resource_names": lambda part: texts(part[1].get("resourceNames")),
+        "grant.non_resource_urls": lambda part: texts(part[1].get("nonResourceURLs")),
+        "grant.written": lambda part: part[0].touches(("rules",)),
+        "role.kind": lambda part: part[0].kind,
+        "role.name": lambda part: part[0].name,
+        "role.namespace": lambda part: part[0].namespace,
     }
-    return row(fields)
+)
+
+SUBJECT: Fields[Part] = Fields(
+    {
+        "subject.kind": _kind,
+        "subject.name": _name,
+        "subject.namespace": _namespace,
+        "subject.ref": _reference,
+        "subject.written": lambda part: (
+            part[0].touches(("subjects",)) or part[0].touches(("roleRef",))
+        ),
+        "role.kind": lambda part: text(_role(part).get("kind")),
+        "role.name": lambda part: text(_role(part).get("name")),
+        "binding.kind": lambda part: part[0].kind,
+        "binding.name": lambda part: part[0].name,
+        "binding.namespace": lambda part: part[0].namespace,
+    }
+)

@@ -1,13 +1,70 @@
 """Row: what a rule sees of one pod, container, grant, ..."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
-from ekswatch.audit.event import Value
+from ekswatch.audit.event import Json, Value
 
-Row = Mapping[str, Value]
-"""Field to value; a field that is absent has no key."""
+Source = TypeVar("Source")
 
 
-def row(fields: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the fields that say something: no None, no empty text, no empty tuple."""
-    return {name: value for name, value in fields.items() if value not in (None, "", ())}
+@dataclass(frozen=True, slots=True)
+class Fields(Generic[Source]):
+    """How the fields of a row are read from what the row is of: a pod, a container, ...
+
+    Shape: `one` maps field to reader; `families` maps the prefix of fields that clients name,
+    as in `pod.labels.`, to the reader of the object that holds them.
+    """
+
+    one: Mapping[str, Callable[[Source], Value]]
+    families: Mapping[str, Callable[[Source], Mapping[str, Json]]] = field(default_factory=dict)
+
+
+class Row(dict[str, Value]):
+    """Field to value; a field is read when it is first asked for, and is None when absent.
+
+    Absent are also the empty text and the empty tuple.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: tuple[Fields[Any], Any]) -> None:
+        """Each part: fields, and what they are read from. The first that has a field counts."""
+        self._parts = parts
+
+    def __missing__(self, field: str) -> Value:
+        value = self[field] = self._read(field)
+        return value
+
+    def get(self, field: str, default: Any = None) -> Any:
+        value = self[field]
+        return default if value is None else value
+
+    def whole(self) -> dict[str, Value]:
+        """Every field that says something."""
+        values = ((name, self[name]) for name in self._names())
+        return {name: value for name, value in values if value is not None}
+
+    def _read(self, field: str) -> Value:
+        for fields, source in self._parts:
+            if read := fields.one.get(field):
+                value = read(source)
+                return None if value == "" or value == () else value
+            for prefix, family in fields.families.items():
+                if field.startswith(prefix):
+                    member = family(source).get(field.removeprefix(prefix))
+                    return member if isinstance(member, str) and member else None
+        return None
+
+    def _names(self) -> list[str]:
+        names: list[str] = []
+        for fields, source in self._parts:
+            names += fields.one
+            for prefix, family in fields.families.items():
+                names += (prefix + key for key in family(source))
+        return names
+
+
+NO_ROW = Row()
+"""The one row of the event view: all fields are the event's."""

@@ -2,28 +2,26 @@
 
 from collections.abc import Mapping
 
-from ekswatch.audit.event import AuditEvent, Json, Value
+from ekswatch.audit.event import AuditEvent, Json
 from ekswatch.audit.lenient import mapping, objects, text, texts
 from ekswatch.audit.resources import CORE
-from ekswatch.audit.views.row import Row, row
-from ekswatch.audit.views.written import written
+from ekswatch.audit.views.row import Fields, Row
+from ekswatch.audit.views.written import Target, Written, written
+
+SERVICES = Target({"services": "Service"}, groups=(CORE,))
 
 
 def service_rows(event: AuditEvent) -> tuple[Row, ...]:
-    found = written(event, {"services": "Service"}, groups=(CORE,))
-    if found is None:
-        return ()
-    spec = mapping(found.object.get("spec")) or mapping(found.request.get("spec"))
-    ports = objects(spec.get("ports"))
-    fields: dict[str, Value] = {
-        "service.type": text(spec.get("type")),
-        "service.ports": tuple(filter(None, map(_port, ports))),
-        "service.node_ports": tuple(filter(None, (_number(p.get("nodePort")) for p in ports))),
-        "service.external_ips": texts(spec.get("externalIPs")),
-        "service.source_ranges": texts(spec.get("loadBalancerSourceRanges")),
-        "service.written": found.touches(("spec",)),
-    }
-    return (row(fields),)
+    found = written(event, SERVICES)
+    return () if found is None else (Row((SERVICE, found)),)
+
+
+def _spec(found: Written) -> Mapping[str, Json]:
+    return mapping(found.object.get("spec")) or mapping(found.request.get("spec"))
+
+
+def _ports(found: Written) -> list[dict[str, Json]]:
+    return objects(_spec(found).get("ports"))
 
 
 def _port(port: Mapping[str, Json]) -> str:
@@ -35,3 +33,17 @@ def _port(port: Mapping[str, Json]) -> str:
 
 def _number(value: Json) -> str:
     return str(value) if isinstance(value, int) and value else ""
+
+
+SERVICE: Fields[Written] = Fields(
+    {
+        "service.type": lambda found: text(_spec(found).get("type")),
+        "service.ports": lambda found: tuple(filter(None, map(_port, _ports(found)))),
+        "service.node_ports": lambda found: tuple(
+            filter(None, (_number(port.get("nodePort")) for port in _ports(found)))
+        ),
+        "service.external_ips": lambda found: texts(_spec(found).get("externalIPs")),
+        "service.source_ranges": lambda found: texts(_spec(found).get("loadBalancerSourceRanges")),
+        "service.written": lambda found: found.touches(("spec",)),
+    }
+)

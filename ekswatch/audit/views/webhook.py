@@ -1,45 +1,45 @@
 """The view webhook: who is asked about, and may change, every request to the API server."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ekswatch.audit.addresses import address_class
-from ekswatch.audit.event import AuditEvent, Json, Value
+from ekswatch.audit.event import AuditEvent, Json
 from ekswatch.audit.lenient import at, items, mapping, objects, text, texts
-from ekswatch.audit.views.row import Row, row
-from ekswatch.audit.views.written import Written, written
+from ekswatch.audit.views.row import Fields, Row
+from ekswatch.audit.views.written import Target, Written, written
 
-KINDS = {
-    "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
-    "validatingwebhookconfigurations": "ValidatingWebhookConfiguration",
-}
-GROUPS = ("admissionregistration.k8s.io",)
+CONFIGURATIONS = Target(
+    {
+        "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
+        "validatingwebhookconfigurations": "ValidatingWebhookConfiguration",
+    },
+    groups=("admissionregistration.k8s.io",),
+)
 IN_CLUSTER = (".svc", ".cluster.local")
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One webhook of a configuration. `changes` is false where the write leaves it as it is."""
+
+    configuration: Written
+    spec: Mapping[str, Json]
+    changes: bool
+
+    @property
+    def url(self) -> str:
+        return text(at(self.spec, ("clientConfig", "url")))
+
+
 def webhook_rows(event: AuditEvent) -> tuple[Row, ...]:
-    found = written(event, KINDS, groups=GROUPS)
+    found = written(event, CONFIGURATIONS)
     if found is None:
         return ()
     changes = found.fragment is None or _changes_more_than_certificates(event, found)
     webhooks = found.object.get("webhooks", found.request.get("webhooks"))
-    return tuple(_webhook(found, webhook, changes) for webhook in objects(webhooks))
-
-
-def _webhook(found: Written, webhook: Mapping[str, Json], changes: bool) -> Row:
-    url, rules = text(at(webhook, ("clientConfig", "url"))), objects(webhook.get("rules"))
-    fields: dict[str, Value] = {
-        "webhook.name": text(webhook.get("name")),
-        "webhook.configuration": found.name,
-        "webhook.failure_policy": text(webhook.get("failurePolicy")),
-        "webhook.url": url,
-        "webhook.external": bool(url) and _is_external(url),
-        "webhook.resources": _union(rules, "resources"),
-        "webhook.api_groups": _union(rules, "apiGroups"),
-        "webhook.operations": _union(rules, "operations"),
-        "webhook.written": changes,
-    }
-    return row(fields)
+    return tuple(Row((WEBHOOK, Webhook(found, spec, changes))) for spec in objects(webhooks))
 
 
 def _is_external(url: str) -> bool:
@@ -53,7 +53,8 @@ def _is_external(url: str) -> bool:
     return not host.endswith(IN_CLUSTER)
 
 
-def _union(rules: list[dict[str, Json]], key: str) -> tuple[str, ...]:
+def _union(webhook: Webhook, key: str) -> tuple[str, ...]:
+    rules = objects(webhook.spec.get("rules"))
     return tuple(dict.fromkeys(value for rule in rules for value in texts(rule.get(key))))
 
 
@@ -78,3 +79,18 @@ def _says_more_than_certificate(webhook: Json) -> bool:
         return True
     config = mapping(webhook.get("clientConfig"))
     return not (webhook.keys() <= {"name", "clientConfig"} and config.keys() <= {"caBundle"})
+
+
+WEBHOOK: Fields[Webhook] = Fields(
+    {
+        "webhook.name": lambda webhook: text(webhook.spec.get("name")),
+        "webhook.configuration": lambda webhook: webhook.configuration.name,
+        "webhook.failure_policy": lambda webhook: text(webhook.spec.get("failurePolicy")),
+        "webhook.url": lambda webhook: webhook.url,
+        "webhook.external": lambda webhook: bool(webhook.url) and _is_external(webhook.url),
+        "webhook.resources": lambda webhook: _union(webhook, "resources"),
+        "webhook.api_groups": lambda webhook: _union(webhook, "apiGroups"),
+        "webhook.operations": lambda webhook: _union(webhook, "operations"),
+        "webhook.written": lambda webhook: webhook.changes,
+    }
+)

@@ -1,6 +1,6 @@
 """The views pod and container: what a workload's pod spec asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -10,14 +10,16 @@ from ekswatch.audit.lenient import at, flag, mapping, objects, text, texts
 from ekswatch.audit.resources import APPS, BATCH, CORE, WORKLOADS
 from ekswatch.audit.views.images import registry, repository
 from ekswatch.audit.views.paths import clean_path
-from ekswatch.audit.views.row import Row, row
-from ekswatch.audit.views.written import Written, written
+from ekswatch.audit.views.row import Fields, Row
+from ekswatch.audit.views.written import Target, Written, written
 
-KINDS = {resource: workload.kind for resource, workload in WORKLOADS.items()}
 TEMPLATES = {workload.kind: workload.template for workload in WORKLOADS.values()}
-GROUPS = (CORE, APPS, BATCH, "extensions")
 EPHEMERAL = "ephemeralcontainers"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+PODS = Target(
+    {resource: workload.kind for resource, workload in WORKLOADS.items()},
+    groups=(CORE, APPS, BATCH, "extensions"),
+    subresources=("", EPHEMERAL),
+)
 
 LISTS = (
     ("containers", "container"),
@@ -49,6 +51,10 @@ class Container:
     def mounts(self) -> list[dict[str, Json]]:
         return objects(self.spec.get("volumeMounts"))
 
+    @property
+    def host_process(self) -> bool:
+        return _host_process(self.security)
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
@@ -75,7 +81,7 @@ class Pod:
 
 def read_pod(event: AuditEvent) -> Pod | None:
     """Return the pod spec that the event writes, None when it writes none."""
-    found = written(event, KINDS, groups=GROUPS, subresources=("", EPHEMERAL))
+    found = written(event, PODS)
     if found is None:
         return None
     path = TEMPLATES[found.kind]
@@ -85,7 +91,7 @@ def read_pod(event: AuditEvent) -> Pod | None:
         # a response that was cut before its spec; the request may have it
         template = mapping(at(found.request, path)) or template
         spec = mapping(template.get("spec"))
-    if not spec and not last_applied(found.request):
+    if not spec and not found.last_applied:
         return None
     return Pod(found, template, spec, tuple(_containers(spec, found.subresource)))
 
@@ -96,106 +102,14 @@ def _containers(spec: Mapping[str, Json], subresource: str) -> Iterator[Containe
             yield from (Container(kind, item) for item in objects(spec.get(key)))
 
 
-def pod_rows(event: AuditEvent) -> tuple[Row, ...]:
-    pod = read_pod(event)
-    return () if pod is None or pod.debugs else (pod_fields(pod),)
+def pod_rows(pod: Pod) -> tuple[Row, ...]:
+    return () if pod.debugs else (Row((POD, pod)),)
 
 
-def container_rows(event: AuditEvent) -> tuple[Row, ...]:
+def container_rows(pod: Pod) -> tuple[Row, ...]:
     """One row per container; one without any when a fragment of a pod spec names none."""
-    pod = read_pod(event)
-    if pod is None:
-        return ()
-    common = pod_fields(pod)
-    rows = tuple({**common, **_container_fields(pod, one)} for one in pod.containers)
-    return rows if rows or pod.debugs or not pod.spec else (common,)
-
-
-def pod_fields(pod: Pod) -> dict[str, Value]:
-    """Return the fields of the view pod, which container and volume rows carry too."""
-    spec, found = pod.spec, pod.written
-    applied = last_applied(found.request)
-    return {
-        **row(
-            {
-                "pod.kind": found.kind,
-                "pod.name": found.name,
-                "pod.namespace": found.namespace,
-                "pod.host_network": flag(spec.get("hostNetwork")),
-                "pod.host_pid": flag(spec.get("hostPID")),
-                "pod.host_ipc": flag(spec.get("hostIPC")),
-                "pod.host_process": _host_process(pod.security)
-                or any(_host_process(one.security) for one in pod.containers),
-                "pod.host_ports": _ports(pod.containers, "hostPort"),
-                "pod.share_process_namespace": flag(spec.get("shareProcessNamespace")),
-                "pod.sysctls": _distinct(
-                    text(item.get("name")) for item in objects(pod.security.get("sysctls"))
-                ),
-                "pod.service_account": text(spec.get("serviceAccountName"))
-                or text(spec.get("serviceAccount")),
-                "pod.automount_token": _bool(spec.get("automountServiceAccountToken")),
-                "pod.node": text(spec.get("nodeName")),
-                "pod.priority_class": text(spec.get("priorityClassName")),
-                "pod.images": _distinct(one.image for one in pod.containers),
-                "pod.host_paths": _distinct(
-                    clean_path(text(at(volume, ("hostPath", "path"))))
-                    for volume in objects(spec.get("volumes"))
-                ),
-                "pod.privileged": any(one.privileged for one in pod.containers),
-                "pod.owner_kind": _owner_kind(found.object),
-                "pod.written": _writes_pod(found),
-                "pod.last_applied_privileged": _says(applied, "privileged"),
-                "pod.last_applied_host_network": _says(applied, "hostNetwork"),
-            }
-        ),
-        **_keyed("pod.labels.", at(pod.template, ("metadata", "labels"))),
-        **_keyed("pod.annotations.", at(pod.template, ("metadata", "annotations"))),
-    }
-
-
-def _container_fields(pod: Pod, one: Container) -> dict[str, Value]:
-    security = one.security
-    user = _first_int(security.get("runAsUser"), pod.security.get("runAsUser"))
-    return row(
-        {
-            "container.name": text(one.spec.get("name")),
-            "container.kind": one.kind,
-            "container.image": one.image,
-            "container.repository": repository(one.image),
-            "container.registry": registry(one.image),
-            "container.privileged": one.privileged,
-            "container.host_process": _host_process(security) or _host_process(pod.security),
-            "container.allow_privilege_escalation": _bool(security.get("allowPrivilegeEscalation")),
-            "container.run_as_root": _run_as_root(
-                user, _first_bool(security.get("runAsNonRoot"), pod.security.get("runAsNonRoot"))
-            ),
-            "container.run_as_user": user,
-            "container.capabilities": tuple(
-                name.upper().removeprefix("CAP_")
-                for name in texts(at(security, ("capabilities", "add")))
-            ),
-            "container.seccomp": text(at(security, ("seccompProfile", "type")))
-            or text(at(pod.security, ("seccompProfile", "type"))),
-            "container.proc_mount": text(security.get("procMount")),
-            "container.command": " ".join(
-                (*texts(one.spec.get("command")), *texts(one.spec.get("args")))
-            ),
-            "container.hooks": tuple(_hooks(one.spec)),
-            "container.env_names": _distinct(
-                text(item.get("name")) for item in objects(one.spec.get("env"))
-            ),
-            "container.mounts": _distinct(text(mount.get("mountPath")) for mount in one.mounts),
-            "container.ports": _ports((one,), "containerPort"),
-            "container.stdin": flag(one.spec.get("stdin")),
-            "container.tty": flag(one.spec.get("tty")),
-            "container.target": text(one.spec.get("targetContainerName")),
-        }
-    )
-
-
-def last_applied(request: Mapping[str, Json]) -> str:
-    """Return the text of kubectl's last-applied annotation in what the client sent."""
-    return text(at(request, ("metadata", "annotations", LAST_APPLIED)))
+    rows = tuple(Row((CONTAINER, (pod, one)), (POD, pod)) for one in pod.containers)
+    return rows if rows or pod.debugs or not pod.spec else (Row((POD, pod)),)
 
 
 def _says(applied: str, setting: str) -> bool | None:
@@ -259,10 +173,6 @@ def _ports(containers: tuple[Container, ...], key: str) -> tuple[str, ...]:
     return tuple(str(port) for port in ports if isinstance(port, int) and port)
 
 
-def _keyed(prefix: str, value: Json) -> dict[str, Value]:
-    return {prefix + key: item for key, item in mapping(value).items() if isinstance(item, str)}
-
-
 def _distinct(values: Iterator[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
@@ -278,3 +188,115 @@ def _first_bool(*values: Json) -> bool | None:
 def _first_int(*values: Json) -> int | None:
     whole = (value for value in values if isinstance(value, int) and not isinstance(value, bool))
     return next(whole, None)
+
+
+def _sysctls(pod: Pod) -> tuple[str, ...]:
+    return _distinct(text(item.get("name")) for item in objects(pod.security.get("sysctls")))
+
+
+def _host_paths(pod: Pod) -> tuple[str, ...]:
+    volumes = objects(pod.spec.get("volumes"))
+    return _distinct(clean_path(text(at(volume, ("hostPath", "path")))) for volume in volumes)
+
+
+POD: Fields[Pod] = Fields(
+    one={
+        "pod.kind": lambda pod: pod.written.kind,
+        "pod.name": lambda pod: pod.written.name,
+        "pod.namespace": lambda pod: pod.written.namespace,
+        "pod.host_network": lambda pod: flag(pod.spec.get("hostNetwork")),
+        "pod.host_pid": lambda pod: flag(pod.spec.get("hostPID")),
+        "pod.host_ipc": lambda pod: flag(pod.spec.get("hostIPC")),
+        "pod.host_process": lambda pod: (
+            _host_process(pod.security) or any(one.host_process for one in pod.containers)
+        ),
+        "pod.host_ports": lambda pod: _ports(pod.containers, "hostPort"),
+        "pod.share_process_namespace": lambda pod: flag(pod.spec.get("shareProcessNamespace")),
+        "pod.sysctls": _sysctls,
+        "pod.service_account": lambda pod: (
+            text(pod.spec.get("serviceAccountName")) or text(pod.spec.get("serviceAccount"))
+        ),
+        "pod.automount_token": lambda pod: _bool(pod.spec.get("automountServiceAccountToken")),
+        "pod.node": lambda pod: text(pod.spec.get("nodeName")),
+        "pod.priority_class": lambda pod: text(pod.spec.get("priorityClassName")),
+        "pod.images": lambda pod: _distinct(one.image for one in pod.containers),
+        "pod.host_paths": _host_paths,
+        "pod.privileged": lambda pod: any(one.privileged for one in pod.containers),
+        "pod.owner_kind": lambda pod: _owner_kind(pod.written.object),
+        "pod.written": lambda pod: _writes_pod(pod.written),
+        "pod.last_applied_privileged": lambda pod: _says(pod.written.last_applied, "privileged"),
+        "pod.last_applied_host_network": lambda pod: _says(pod.written.last_applied, "hostNetwork"),
+    },
+    families={
+        "pod.labels.": lambda pod: mapping(at(pod.template, ("metadata", "labels"))),
+        "pod.annotations.": lambda pod: mapping(at(pod.template, ("metadata", "annotations"))),
+    },
+)
+"""The fields of the view pod, which container and volume rows have too."""
+
+
+def _of(read: Callable[[Container], Value]) -> Callable[[tuple[Pod, Container]], Value]:
+    return lambda both: read(both[1])
+
+
+def _user(both: tuple[Pod, Container]) -> int | None:
+    pod, one = both
+    return _first_int(one.security.get("runAsUser"), pod.security.get("runAsUser"))
+
+
+def _root(both: tuple[Pod, Container]) -> bool | None:
+    pod, one = both
+    non_root = _first_bool(one.security.get("runAsNonRoot"), pod.security.get("runAsNonRoot"))
+    return _run_as_root(_user(both), non_root)
+
+
+def _seccomp(both: tuple[Pod, Container]) -> str:
+    path = ("seccompProfile", "type")
+    return text(at(both[1].security, path)) or text(at(both[0].security, path))
+
+
+def _capabilities(one: Container) -> tuple[str, ...]:
+    added = texts(at(one.security, ("capabilities", "add")))
+    return tuple(name.upper().removeprefix("CAP_") for name in added)
+
+
+def _command(one: Container) -> str:
+    return " ".join((*texts(one.spec.get("command")), *texts(one.spec.get("args"))))
+
+
+def _env_names(one: Container) -> tuple[str, ...]:
+    return _distinct(text(item.get("name")) for item in objects(one.spec.get("env")))
+
+
+CONTAINER: Fields[tuple[Pod, Container]] = Fields(
+    {
+        "container.name": _of(lambda one: text(one.spec.get("name"))),
+        "container.kind": _of(lambda one: one.kind),
+        "container.image": _of(lambda one: one.image),
+        "container.repository": _of(lambda one: repository(one.image)),
+        "container.registry": _of(lambda one: registry(one.image)),
+        "container.privileged": _of(lambda one: one.privileged),
+        "container.host_process": lambda both: (
+            both[1].host_process or _host_process(both[0].security)
+        ),
+        "container.allow_privilege_escalation": _of(
+            lambda one: _bool(one.security.get("allowPrivilegeEscalation"))
+        ),
+        "container.run_as_root": _root,
+        "container.run_as_user": _user,
+        "container.capabilities": _of(_capabilities),
+        "container.seccomp": _seccomp,
+        "container.proc_mount": _of(lambda one: text(one.security.get("procMount"))),
+        "container.command": _of(_command),
+        "container.hooks": _of(lambda one: tuple(_hooks(one.spec))),
+        "container.env_names": _of(_env_names),
+        "container.mounts": _of(
+            lambda one: _distinct(text(m.get("mountPath")) for m in one.mounts)
+        ),
+        "container.ports": _of(lambda one: _ports((one,), "containerPort")),
+        "container.stdin": _of(lambda one: flag(one.spec.get("stdin"))),
+        "container.tty": _of(lambda one: flag(one.spec.get("tty"))),
+        "container.target": _of(lambda one: text(one.spec.get("targetContainerName"))),
+    }
+)
+"""The fields of one container, beside those of its pod."""

@@ -7,11 +7,12 @@ fragment of a patch. Operations of a JSON patch are applied to an empty object.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import msgspec
 
-from ekswatch.audit.event import AuditEvent, Json
+from ekswatch.audit.event import LAST_APPLIED, AuditEvent, Json
 from ekswatch.audit.lenient import at, has, mapping, objects, text
 
 WRITES = frozenset({"create", "update", "patch"})
@@ -20,69 +21,86 @@ POINTER_DEPTH = 64
 """Steps of a JSON pointer that we follow; no field of a built-in object lies deeper."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Written:
     """One object under the hands of a request.
 
-    Shape: `object` is never None but may be a fragment. `fragment` is what a patch changes,
-    None for a create or an update, which write everything.
+    Shape: `object` is never None but may be a fragment.
     """
 
+    event: AuditEvent
     kind: str
     object: Mapping[str, Json]
-    request: Mapping[str, Json]
-    fragment: Mapping[str, Json] | None
-    subresource: str
-    name: str
-    namespace: str
+
+    @property
+    def subresource(self) -> str:
+        return self.event.objectRef.subresource
+
+    @property
+    def name(self) -> str:
+        return self.event.objectRef.name or _name(self.object) or _name(self.request)
+
+    @property
+    def namespace(self) -> str:
+        found = self.event.objectRef.namespace
+        return found or text(at(self.object, ("metadata", "namespace")))
+
+    @cached_property
+    def request(self) -> Mapping[str, Json]:
+        """What the client sent; empty when that is not there."""
+        return _request(self.event)
+
+    @property
+    def fragment(self) -> Mapping[str, Json] | None:
+        """What a patch changes; None for a create or an update, which write everything."""
+        patched = self.event.verb == "patch" and self.event.request is not None
+        return self.request if patched else None
+
+    @property
+    def last_applied(self) -> str:
+        """The text of kubectl's last-applied annotation in what the client sent."""
+        if bytes(self.event.requestObject).startswith(b"["):  # a JSON patch
+            return text(at(self.request, ("metadata", "annotations", LAST_APPLIED)))
+        return self.event.request_head.metadata.annotations.last_applied
 
     def touches(self, path: tuple[str, ...]) -> bool:
         """Return whether the request writes what lies at the path."""
         return self.fragment is None or has(self.fragment, path)
 
 
-def written(
-    event: AuditEvent,
-    kinds: Mapping[str, str],
-    *,
-    groups: Collection[str],
-    subresources: Collection[str] = ("",),
-) -> Written | None:
-    """Return the object that the event writes if it is of one of the kinds, else None.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The objects whose writing a view is about. `kinds` maps resource to kind."""
 
-    `kinds` maps resource to kind. Decided on the header, so that other events cost no
-    decoding; a record that lost its reference is judged by the kind of its body.
+    kinds: Mapping[str, str]
+    groups: Collection[str]
+    subresources: Collection[str] = ("",)
+
+
+def written(event: AuditEvent, target: Target) -> Written | None:
+    """Return the object that the event writes if it is a target, else None.
+
+    Decided on the header, so that other events cost no decoding; a record that lost its
+    reference is judged by the kind of its body.
     """
     ref = event.objectRef
-    if event.verb not in WRITES or ref.subresource not in subresources:
+    if event.verb not in WRITES or ref.subresource not in target.subresources:
         return None
     if ref.resource:
-        if ref.resource not in kinds or ref.apiGroup not in groups:
+        if ref.resource not in target.kinds or ref.apiGroup not in target.groups:
             return None
-        kind = kinds[ref.resource]
+        kind = target.kinds[ref.resource]
     else:
-        kind = _kind_of(event.request) or _kind_of(event.response)
-        if kind not in kinds.values():
+        kind = event.request_head.kind or event.response_head.kind
+        if kind not in target.kinds.values():
             return None
     return _read(event, kind)
 
 
 def _read(event: AuditEvent, kind: str) -> Written | None:
-    request = _request(event)
-    answered = _kind_of(event.response) == kind
-    found = mapping(event.response) if answered else request
-    if not found:
-        return None
-    known_patch = event.verb == "patch" and event.request is not None
-    return Written(
-        kind=kind,
-        object=found,
-        request=request,
-        fragment=request if known_patch else None,
-        subresource=event.objectRef.subresource,
-        name=event.objectRef.name or _name(found) or _name(request),
-        namespace=event.objectRef.namespace or text(at(found, ("metadata", "namespace"))),
-    )
+    answered = event.response_head.kind == kind
+    found = mapping(event.response) if answered else _request(event)
+    return Written(event, kind, found) if found else None
 
 
 def _request(event: AuditEvent) -> dict[str, Json]:
@@ -90,10 +108,6 @@ def _request(event: AuditEvent) -> dict[str, Json]:
         # decoded anew, because applying operations changes the values in place
         return apply_to_nothing(objects(msgspec.json.decode(event.requestObject)))
     return mapping(event.request)
-
-
-def _kind_of(body: Json) -> str:
-    return text(mapping(body).get("kind"))
 
 
 def _name(body: Mapping[str, Json]) -> str:

@@ -1,0 +1,86 @@
+"""Suppression: which filter says that a match is expected.
+
+Filters are screened like rules: what a profile decides is remembered with it, the rest is
+asked when a match is there.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.views import NO_ROW
+from ekswatch.rules.expression import inlined, split
+from ekswatch.rules.fields import Subject, getter
+from ekswatch.rules.profile import is_of_event, is_steady, reads_only
+from ekswatch.rules.ruleset import Filter, Rule
+from ekswatch.rules.screen import Failed, Part, Screen, bits_of
+
+
+class Suppression:
+    """The filters of a ruleset; bit i stands for the i-th."""
+
+    def __init__(self, filters: Sequence[Filter]) -> None:
+        self.filters = tuple(filters)
+        parts: list[Part] = [
+            (each.name, 1 << index, part)
+            for index, each in enumerate(filters)
+            for part in split(inlined(each.excludes, each.selections))
+        ]
+        on_event = [part for part in parts if reads_only(part[2], is_of_event)]
+        get = partial(getter, view="")
+        self._steady = Screen([part for part in on_event if reads_only(part[2], is_steady)], get)
+        self._varying = Screen(
+            [part for part in on_event if not reads_only(part[2], is_steady)], get
+        )
+        self._on_row = [part for part in parts if not reads_only(part[2], is_of_event)]
+        self._rows: dict[str, Screen] = {}
+        self._views: dict[str, int] = {}
+        """The filters that are for some rule on a view."""
+        self._unsure = self._varying.constrained
+        for _, bit, _ in self._on_row:
+            self._unsure |= bit
+        for index, each in enumerate(filters):
+            self._unsure |= (1 << index) if each.expires else 0
+
+    def mask(self, rule: Rule, *, seeded: bool) -> int:
+        """The filters that are for a rule."""
+        mask = sum(
+            1 << index
+            for index, filter_ in enumerate(self.filters)
+            if (not filter_.rules or rule.name in filter_.rules)
+            and filter_.view in ("", rule.view)
+            and not (seeded and filter_.default)
+        )
+        self._views[rule.view] = self._views.get(rule.view, 0) | mask
+        return mask
+
+    def standing(self, event: AuditEvent, mask: int, failed: Failed) -> tuple[int, str]:
+        """What the event's profile says of these filters: those to be asked, and one that holds.
+
+        Those behind the first that holds need not be asked.
+        """
+        possible = self._steady.passing((event, NO_ROW), mask, failed)
+        sure = possible & ~self._unsure
+        first = sure & -sure
+        name = self.filters[first.bit_length() - 1].name if first else ""
+        return possible & self._unsure & (first - 1), name
+
+    def by(self, unsure: int, view: str, subject: Subject, failed: Failed) -> str:
+        """The name of the first of these filters that holds, or an empty string.
+
+        A filter that raises suppresses nothing; it is counted like a broken rule.
+        """
+        unsure = self._varying.passing(subject, unsure, failed)
+        if view:
+            unsure = self._screen(view).passing(subject, unsure, failed)
+        for bit in bits_of(unsure):
+            found = self.filters[bit.bit_length() - 1]
+            if not found.expires or subject[0].at.date().isoformat() <= found.expires:
+                return found.name
+        return ""
+
+    def _screen(self, view: str) -> Screen:
+        if view not in self._rows:
+            parts = [part for part in self._on_row if part[1] & self._views[view]]
+            self._rows[view] = Screen(parts, partial(getter, view=view))
+        return self._rows[view]

@@ -1,0 +1,146 @@
+"""Profiles: what they claim to decide they decide, and their memory is bounded."""
+
+import gzip
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ekswatch.audit.event import AuditEvent, ObjectRef, ResponseStatus, User
+from ekswatch.audit.vocabulary import FIELDS, reader
+from ekswatch.rules import profile
+from ekswatch.rules.profile import (
+    MEMO_CHARACTERS,
+    MEMO_ENTRIES,
+    OF_ACTION,
+    OF_CALLER,
+    Action,
+    Profile,
+    Profiles,
+    action_key,
+    caller_key,
+)
+from tests.rules import build
+
+ROOT = Path(__file__).parents[2]
+POISON = "poison"
+
+
+def events() -> list[AuditEvent]:
+    paths = sorted((ROOT / "events" / "scenarios").glob("*.jsonl.gz"))
+    lines = [
+        line for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()[::9]
+    ]
+    return [msgspec.json.decode(line, type=AuditEvent) for line in lines]
+
+
+def poisoned(event: AuditEvent, *, keep_caller: bool) -> AuditEvent:
+    """The event with everything replaced that its keys leave out."""
+    ref, status, user = event.objectRef, event.responseStatus, event.user
+    kept_user = User(user.username, POISON, user.groups, user.extra_json)
+    acting = event.impersonatedUser
+    return AuditEvent(
+        verb=event.verb,
+        auditID=POISON,
+        level=POISON,
+        stage=POISON,
+        requestURI=f"/{POISON}",
+        user=kept_user if keep_caller else User(POISON),
+        impersonatedUser=acting and User(acting.username, POISON, acting.groups)
+        if keep_caller
+        else None,
+        sourceIPs=event.sourceIPs if keep_caller else (POISON,),
+        userAgent=event.userAgent if keep_caller else POISON,
+        objectRef=ObjectRef(
+            resource=ref.resource,
+            subresource=ref.subresource,
+            apiGroup=ref.apiGroup,
+            namespace=ref.namespace if keep_caller else POISON,
+            name=POISON,
+            uid=POISON,
+        ),
+        responseStatus=ResponseStatus(status.code, status.status, POISON, POISON),
+        requestObject=msgspec.Raw(b'{"metadata":{"name":"poison"}}'),
+        responseObject=msgspec.Raw(b'{"metadata":{"name":"poison"}}'),
+        requestReceivedTimestamp=POISON,
+        annotations_json=event.annotations_json,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "keep_caller"), [(OF_ACTION, False), (OF_CALLER, True)], ids=["action", "caller"]
+)
+def test_what_a_key_decides_depends_on_nothing_else(
+    fields: frozenset[str], keep_caller: bool
+) -> None:
+    """Every such field reads the same from an event of which nothing else is left."""
+    for event in events():
+        other = poisoned(event, keep_caller=keep_caller)
+        assert action_key(other) == action_key(event)
+        assert (caller_key(other) == caller_key(event)) or not keep_caller
+        for field in fields:
+            assert reader(field)(other) == reader(field)(event), field
+
+
+def test_the_fields_are_known_header_fields() -> None:
+    """A field that reads a body could not be decided by a key."""
+    assert {*OF_ACTION, *OF_CALLER} <= {name for name, field in FIELDS.items() if field.header}
+
+
+def test_extra_and_annotations_are_part_of_the_keys() -> None:
+    """Facts of the caller's token and of the authorizer's answer are steady."""
+    one, two = (build.event(user={"extra": {"arn": [arn]}}) for arn in ("a", "b"))
+    allowed, denied = (build.event(annotations={"d": text}) for text in ("allow", "forbid"))
+
+    assert caller_key(one) != caller_key(two)
+    assert action_key(allowed) != action_key(denied)
+    assert profile.is_steady("user.extra.arn")
+    assert profile.is_of_action("annotations.d")
+
+
+def remember(memory: Profiles, event: AuditEvent) -> None:
+    action = memory.action(action_key(event))
+    if action is None:
+        action = Action(1)
+        memory.remember_action(event, action_key(event), action)
+    memory.remember(event, action, caller_key(event), Profile(1))
+
+
+def test_the_memory_is_bounded() -> None:
+    """Callers that nobody saw before empty it when it is full."""
+    memory = Profiles()
+
+    sizes = []
+    for number in range(MEMO_ENTRIES + 10):
+        remember(memory, build.event(verb="get", userAgent=f"agent-{number}"))
+        sizes.append(len(memory))
+
+    assert max(sizes) == MEMO_ENTRIES
+    assert 0 < sizes[-1] < 20
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        lambda size: {"userAgent": "x" * size},
+        lambda size: {"user": {"username": "x" * size}},
+        lambda size: {"user": {"groups": ["x" * 7] * (size // 8 + 1)}},
+        lambda size: {"user": {"extra": {"x": ["x" * size]}}},
+        lambda size: {"sourceIPs": ["1234567"] * (size // 8 + 1)},
+        lambda size: {"impersonatedUser": {"username": "x" * size}},
+        lambda size: {"impersonatedUser": {"groups": ["x" * size]}},
+        lambda size: {"objectRef": {"namespace": "x" * size}},
+        lambda size: {"objectRef": {"resource": "x" * size}},
+        lambda size: {"annotations": {"x": "x" * size}},
+    ],
+)
+def test_long_values_are_not_remembered(fields: object) -> None:
+    """No single event can fill the memory."""
+    assert callable(fields)
+    short, long = Profiles(), Profiles()
+
+    remember(short, build.event(**fields(MEMO_CHARACTERS // 2)))
+    remember(long, build.event(**fields(MEMO_CHARACTERS + 1)))
+
+    assert len(short) == 2
+    assert len(long) < 2
