@@ -29,21 +29,38 @@ LEFT_OUT = (
     "ekswatch/cli",
     "ekswatch/findings/asff_model.py",
     "ekswatch/local",
+    "ekswatch/rules/checks.py",
     "ekswatch/rules/compile.py",
+    "ekswatch/rules/documents.py",
+    "ekswatch/rules/drafts.py",
+    "ekswatch/rules/exclusions.py",
+    "ekswatch/rules/folders.py",
+    "ekswatch/rules/mentions.py",
+    "ekswatch/rules/names.py",
+    "ekswatch/rules/settings.py",
+    "ekswatch/rules/sources.py",
+    "ekswatch/rules/writing.py",
 )
 """What no handler imports: a test imports both handlers without these."""
 
 COMPILE = """
 import pathlib, sys
 from ekswatch.rules.compile import RuleErrors, compile_ruleset
-from ekswatch.rules.ruleset import dump
+from ekswatch.rules.ruleset import write_artefact
 out, *folders = map(pathlib.Path, sys.argv[1:])
 try:
-    out.write_bytes(dump(compile_ruleset(*folders)))
+    write_artefact(out, compile_ruleset(*folders))
 except RuleErrors as errors:
     sys.exit(str(errors))
 """
 """A program, because `infra` imports nothing of the analyzer: ruleset, detections, tuning."""
+
+
+class RulesRefused(subprocess.CalledProcessError):
+    """The detections do not compile; synthesis ends, and nothing of them is deployed."""
+
+    def __str__(self) -> str:
+        return "detections or tuning have errors, named on standard error; nothing is deployed"
 
 
 def build(out: Path, tuning: Path | None = None) -> None:
@@ -53,9 +70,9 @@ def build(out: Path, tuning: Path | None = None) -> None:
     reasons stand on standard error. FileNotFoundError when there is no ruleset in the end.
     """
     out = out.resolve()
+    compile_ruleset(out / "ruleset.json", tuning)  # first: it takes a second and may say no
     install_libraries(out)
     copy_code(out)
-    compile_ruleset(out / "ruleset.json", tuning)
 
 
 def install_libraries(out: Path) -> None:
@@ -78,9 +95,15 @@ def copy_code(out: Path) -> None:
 
 
 def compile_ruleset(out: Path, tuning: Path | None) -> None:
-    """Compile the detections, with the operator's tuning, in a process of its own."""
+    """Compile the detections, with the operator's tuning, in a process of its own.
+
+    Raises: RulesRefused, after every error was written to standard error.
+    """
     mine = (str(tuning.resolve()),) if tuning else ()
-    _run("-c", COMPILE, str(out.resolve()), str(ROOT / "detections"), *mine)
+    try:
+        _run("-c", COMPILE, str(out.resolve()), str(ROOT / "detections"), *mine)
+    except subprocess.CalledProcessError as failed:
+        raise RulesRefused(failed.returncode, "the rule compiler") from None
     if not out.is_file():
         raise FileNotFoundError(f"the rule compiler succeeded without writing {out}")
 

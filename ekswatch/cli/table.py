@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from ekswatch.cli.scan import Report
 from ekswatch.findings.escape import terminal
 from ekswatch.findings.finding import Finding
 from ekswatch.rules.detection import Severity
+from ekswatch.rules.errors import RuleError
 
 STYLES = {
     Severity.CRITICAL: "bold white on red",
@@ -126,6 +127,13 @@ def unreadable_lines(report: Report) -> list[Text]:
     if (more := report.unreadable - len(report.unreadable_shown)) > 0:
         lines.append(plain(f"... and {more:,} more"))
     return lines
+
+
+def rule_error_lines(errors: Sequence[RuleError]) -> list[Text]:
+    """Every error in the detections, and in how many files they are."""
+    files = len({error.file for error in errors})
+    left_out = f"{files} {'file' if files == 1 else 'files'} with errors left out"
+    return [*(plain(str(error)) for error in errors), *([plain(left_out)] if errors else [])]
 
 
 def failure_lines(failures: Mapping[tuple[str, str], int]) -> list[Text]:

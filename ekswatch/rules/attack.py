@@ -1,175 +1,182 @@
-"""Names of ATT&CK tactics and techniques that Sigma tags refer to by ID.
+"""What Sigma's `attack.` tags mean in one release of MITRE ATT&CK, the Enterprise matrix."""
 
-Both generations of the renumbered defence techniques are here: version 19 renamed Defense
-Evasion to Stealth, added Defense Impairment, and gave Impair Defenses new numbers.
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 
-Source: MITRE ATT&CK, Enterprise matrix.
-"""
-
-from collections.abc import Iterable
-
+from ekswatch.rules import attack_release
+from ekswatch.rules.attack_release import RELEASE as ATTACK_RELEASE
+from ekswatch.rules.attack_release import RELEASED as ATTACK_RELEASED
 from ekswatch.rules.detection import Technique
+from ekswatch.rules.suggest import suggestion
+
+__all__ = [
+    "ATTACK_RELEASE",
+    "ATTACK_RELEASED",
+    "FORMER_TACTICS",
+    "TACTICS",
+    "TACTIC_IDS",
+    "Entry",
+    "Fault",
+    "entries",
+    "faults",
+    "is_technique",
+    "tactics",
+    "techniques",
+]
+
+TACTIC_IDS = {
+    "reconnaissance": "TA0043",
+    "resource-development": "TA0042",
+    "initial-access": "TA0001",
+    "execution": "TA0002",
+    "persistence": "TA0003",
+    "privilege-escalation": "TA0004",
+    "stealth": "TA0005",
+    "defense-impairment": "TA0112",
+    "credential-access": "TA0006",
+    "discovery": "TA0007",
+    "lateral-movement": "TA0008",
+    "collection": "TA0009",
+    "command-and-control": "TA0011",
+    "exfiltration": "TA0010",
+    "impact": "TA0040",
+}
+"""The tactics of the release by Sigma's word for them, in the order of the matrix."""
+
+FORMER_TACTICS: Mapping[str, frozenset[str]] = {
+    "defense-evasion": frozenset({"stealth", "defense-impairment"})
+}
+"""Tactics of earlier releases, and those that took their place."""
 
 TACTICS = {
-    "reconnaissance": "Reconnaissance",
-    "resource-development": "Resource Development",
-    "initial-access": "Initial Access",
-    "execution": "Execution",
-    "persistence": "Persistence",
-    "privilege-escalation": "Privilege Escalation",
+    **{word: word.replace("-", " ").title().replace(" And ", " and ") for word in TACTIC_IDS},
     "defense-evasion": "Defense Evasion",
-    "stealth": "Stealth",
-    "defense-impairment": "Defense Impairment",
-    "credential-access": "Credential Access",
-    "discovery": "Discovery",
-    "lateral-movement": "Lateral Movement",
-    "collection": "Collection",
-    "command-and-control": "Command and Control",
-    "exfiltration": "Exfiltration",
-    "impact": "Impact",
 }
+"""Tactic names by Sigma's word; the former ones too, as dashboards of older releases need them."""
 
-TECHNIQUES = {
-    "T1003": "OS Credential Dumping",
-    "T1003.008": "/etc/passwd and /etc/shadow",
-    "T1005": "Data from Local System",
-    "T1021": "Remote Services",
-    "T1021.007": "Cloud Services",
-    "T1036": "Masquerading",
-    "T1036.005": "Match Legitimate Resource Name or Location",
-    "T1036.010": "Masquerade Account Name",
-    "T1040": "Network Sniffing",
-    "T1041": "Exfiltration Over C2 Channel",
-    "T1046": "Network Service Discovery",
-    "T1048": "Exfiltration Over Alternative Protocol",
-    "T1053": "Scheduled Task/Job",
-    "T1053.007": "Container Orchestration Job",
-    "T1059": "Command and Scripting Interpreter",
-    "T1059.004": "Unix Shell",
-    "T1059.006": "Python",
-    "T1068": "Exploitation for Privilege Escalation",
-    "T1069": "Permission Groups Discovery",
-    "T1069.003": "Cloud Groups",
-    "T1070": "Indicator Removal",
-    "T1070.004": "File Deletion",
-    "T1071": "Application Layer Protocol",
-    "T1072": "Software Deployment Tools",
-    "T1074": "Data Staged",
-    "T1078": "Valid Accounts",
-    "T1078.001": "Default Accounts",
-    "T1078.003": "Local Accounts",
-    "T1078.004": "Cloud Accounts",
-    "T1082": "System Information Discovery",
-    "T1087": "Account Discovery",
-    "T1087.004": "Cloud Account",
-    "T1090": "Proxy",
-    "T1090.003": "Multi-hop Proxy",
-    "T1098": "Account Manipulation",
-    "T1098.001": "Additional Cloud Credentials",
-    "T1098.003": "Additional Cloud Roles",
-    "T1098.004": "SSH Authorized Keys",
-    "T1098.006": "Additional Container Cluster Roles",
-    "T1105": "Ingress Tool Transfer",
-    "T1110": "Brute Force",
-    "T1119": "Automated Collection",
-    "T1133": "External Remote Services",
-    "T1134": "Access Token Manipulation",
-    "T1134.001": "Token Impersonation/Theft",
-    "T1136": "Create Account",
-    "T1136.003": "Cloud Account",
-    "T1190": "Exploit Public-Facing Application",
-    "T1195": "Supply Chain Compromise",
-    "T1195.002": "Compromise Software Supply Chain",
-    "T1199": "Trusted Relationship",
-    "T1204": "User Execution",
-    "T1204.003": "Malicious Image",
-    "T1210": "Exploitation of Remote Services",
-    "T1211": "Exploitation for Defense Evasion",
-    "T1213": "Data from Information Repositories",
-    "T1222": "File and Directory Permissions Modification",
-    "T1485": "Data Destruction",
-    "T1486": "Data Encrypted for Impact",
-    "T1489": "Service Stop",
-    "T1490": "Inhibit System Recovery",
-    "T1496": "Resource Hijacking",
-    "T1496.001": "Compute Hijacking",
-    "T1498": "Network Denial of Service",
-    "T1499": "Endpoint Denial of Service",
-    "T1518": "Software Discovery",
-    "T1525": "Implant Internal Image",
-    "T1526": "Cloud Service Discovery",
-    "T1528": "Steal Application Access Token",
-    "T1529": "System Shutdown/Reboot",
-    "T1530": "Data from Cloud Storage",
-    "T1531": "Account Access Removal",
-    "T1537": "Transfer Data to Cloud Account",
-    "T1538": "Cloud Service Dashboard",
-    "T1539": "Steal Web Session Cookie",
-    "T1543": "Create or Modify System Process",
-    "T1543.005": "Container Service",
-    "T1546": "Event Triggered Execution",
-    "T1547": "Boot or Logon Autostart Execution",
-    "T1548": "Abuse Elevation Control Mechanism",
-    "T1550": "Use Alternate Authentication Material",
-    "T1550.001": "Application Access Token",
-    "T1552": "Unsecured Credentials",
-    "T1552.001": "Credentials In Files",
-    "T1552.004": "Private Keys",
-    "T1552.005": "Cloud Instance Metadata API",
-    "T1552.007": "Container API",
-    "T1553": "Subvert Trust Controls",
-    "T1555": "Credentials from Password Stores",
-    "T1555.006": "Cloud Secrets Management Stores",
-    "T1556": "Modify Authentication Process",
-    "T1557": "Adversary-in-the-Middle",
-    "T1562": "Impair Defenses",
-    "T1562.001": "Disable or Modify Tools",
-    "T1562.004": "Disable or Modify System Firewall",
-    "T1562.007": "Disable or Modify Cloud Firewall",
-    "T1562.008": "Disable or Modify Cloud Logs",
-    "T1564": "Hide Artifacts",
-    "T1565": "Data Manipulation",
-    "T1565.001": "Stored Data Manipulation",
-    "T1565.002": "Transmitted Data Manipulation",
-    "T1567": "Exfiltration Over Web Service",
-    "T1571": "Non-Standard Port",
-    "T1572": "Protocol Tunneling",
-    "T1574": "Hijack Execution Flow",
-    "T1578": "Modify Cloud Compute Infrastructure",
-    "T1580": "Cloud Infrastructure Discovery",
-    "T1586": "Compromise Accounts",
-    "T1595": "Active Scanning",
-    "T1606": "Forge Web Credentials",
-    "T1609": "Container Administration Command",
-    "T1610": "Deploy Container",
-    "T1611": "Escape to Host",
-    "T1612": "Build Image on Host",
-    "T1613": "Container and Resource Discovery",
-    "T1619": "Cloud Storage Object Discovery",
-    "T1648": "Serverless Execution",
-    "T1649": "Steal or Forge Authentication Certificates",
-    "T1651": "Cloud Administration Command",
-    "T1685": "Disable or Modify Tools",
-    "T1685.002": "Disable or Modify Cloud Log",
-    "T1686": "Disable or Modify System Firewall",
-}
+
+GROUP_OR_SOFTWARE = re.compile(r"[gs]\d{4}")
+"""Tags of who does it and what with, which are not checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A technique.
+
+    Shape: `tactics` are Sigma's words; `successor` is the ID that a revoked technique was
+    replaced by, and such a technique has the tactics of its successor. A deprecated one has
+    neither.
+    """
+
+    id: str
+    name: str
+    tactics: tuple[str, ...] = ()
+    successor: str = ""
+    deprecated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a tag; `unknown` when there is no such thing at all."""
+
+    message: str
+    unknown: bool = False
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """The techniques of the release by ID, with those that it or one shortly before gave up."""
+    found: dict[str, Entry] = {}
+    parent, tactics_ = "", tuple[str, ...]()
+    for line in attack_release.TECHNIQUES.split("\n"):
+        id_, _, name = line.partition(" ")
+        if line.startswith("["):
+            tactics_ = tuple(line.strip("[]").split())
+        elif id_.startswith("."):
+            found[parent + id_] = Entry(parent + id_, name, tactics_)
+        elif id_:
+            parent = id_
+            found[id_] = Entry(id_, name, tactics_)
+    for line in attack_release.REVOKED.strip().split("\n"):
+        id_, successor, name = line.split(" ", 2)
+        found[id_] = Entry(id_, name, found[successor].tactics, successor=successor)
+    for line in attack_release.DEPRECATED.strip().split("\n"):
+        id_, name = line.split(" ", 1)
+        found[id_] = Entry(id_, name, deprecated=True)
+    return found
 
 
 def tactics(tags: Iterable[str]) -> tuple[str, ...]:
     """The tactic names of Sigma tags (`attack.credential-access`), in their order, once each."""
-    names = (TACTICS.get(_attack(tag).replace("_", "-")) for tag in tags)
+    names = (TACTICS.get(_tactic(tag)) for tag in tags)
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def techniques(tags: Iterable[str]) -> tuple[Technique, ...]:
     """The techniques of Sigma tags (`attack.t1552.007`); an unlisted one is named by its ID."""
     found = dict.fromkeys(_attack(tag).upper() for tag in tags if is_technique(tag))
-    return tuple(Technique(one, TECHNIQUES.get(one, one)) for one in found)
+    known = entries()
+    return tuple(Technique(one, known[one].name if one in known else one) for one in found)
 
 
 def is_technique(tag: str) -> bool:
     name = _attack(tag)
     return name[:1] == "t" and name[1:5].isdigit() and name[5:6] in ("", ".")
+
+
+def faults(tags: Iterable[str], tactic: str = "") -> dict[str, Fault]:
+    """What is wrong with the tags of a document, by tag; `tactic` is one that it has anyway.
+
+    A revoked technique and a former tactic are right beside what took their place, so that
+    dashboards of either release find the detection; alone they are not.
+    """
+    tags = [tag for tag in tags if _attack(tag)]
+    ids = {_attack(tag).upper() for tag in tags if is_technique(tag)}
+    words = {tactic, *(_tactic(tag) for tag in tags if not is_technique(tag))} - {""}
+    found = {
+        tag: _of_technique(_attack(tag).upper(), ids, words)
+        if is_technique(tag)
+        else _of_tactic(_tactic(tag), words)
+        for tag in tags
+    }
+    return {tag: fault for tag, fault in found.items() if fault is not None}
+
+
+def _of_technique(id_: str, ids: set[str], words: set[str]) -> Fault | None:
+    entry = entries().get(id_)
+    if entry is None:
+        return Fault(f"ATT&CK {ATTACK_RELEASE} has no technique {id_}", unknown=True)
+    if entry.deprecated:
+        return Fault(f"ATT&CK deprecated {id_} ({entry.name})")
+    if entry.successor and entry.successor not in ids:
+        new = entries()[entry.successor]
+        return Fault(
+            f"ATT&CK {ATTACK_RELEASE} has {new.id} ({new.name}) in place of {id_} ({entry.name})"
+        )
+    if words and not words & {*entry.tactics, *_former(entry)}:
+        return Fault(f"{id_} ({entry.name}) belongs to {', '.join(entry.tactics)}: tag one")
+    return None
+
+
+def _former(entry: Entry) -> set[str]:
+    return {old for old, new in FORMER_TACTICS.items() if new & {*entry.tactics}}
+
+
+def _of_tactic(word: str, words: set[str]) -> Fault | None:
+    replaced = FORMER_TACTICS.get(word, frozenset())
+    if word in TACTIC_IDS or replaced & words or GROUP_OR_SOFTWARE.fullmatch(word):
+        return None
+    if replaced:
+        new = " or ".join(sorted(replaced))
+        return Fault(f"ATT&CK {ATTACK_RELEASE} has {new} in place of {word}")
+    hint = suggestion(word, TACTICS)
+    return Fault(f"ATT&CK {ATTACK_RELEASE} has no tactic {word!r}{hint}", unknown=True)
+
+
+def _tactic(tag: str) -> str:
+    return _attack(tag).replace("_", "-")
 
 
 def _attack(tag: str) -> str:

@@ -6,9 +6,11 @@ for ever; here it is an error.
 
 from collections.abc import Callable, Iterable
 
+from ekswatch.audit.resources import WORKLOADS
 from ekswatch.audit.vocabulary import Field, lookup
 from ekswatch.rules.expression import KEYWORDS
 from ekswatch.rules.fields import names_of
+from ekswatch.rules.predicate import predicate
 from ekswatch.rules.ruleset import Check, Scalar
 from ekswatch.rules.suggest import suggestion
 
@@ -26,10 +28,22 @@ VALUES = {
     "level": frozenset({"metadata", "request", "requestresponse"}),
     "stage": frozenset({"responsestarted", "responsecomplete", "panic"}),
     "body": frozenset({"none", "request", "response", "both"}),
+    "responseStatus.status": frozenset({"success", "failure"}),
+    "authorization.decision": frozenset({"allow", "forbid"}),
+    "authorization.grant": frozenset({"rolebinding", "clusterrolebinding", "eks access policy"}),
+    "pod.kind": frozenset(workload.kind.lower() for workload in WORKLOADS.values()),
+    "container.kind": frozenset({"container", "init", "ephemeral"}),
+    "role.kind": frozenset({"role", "clusterrole"}),
+    "subject.kind": frozenset({"user", "group", "serviceaccount"}),
+    "binding.kind": frozenset({"rolebinding", "clusterrolebinding"}),
+    "webhook.failure_policy": frozenset({"fail", "ignore"}),
+    "webhook.operations": frozenset({"create", "update", "delete", "connect", "*"}),
+    "service.type": frozenset({"clusterip", "nodeport", "loadbalancer", "externalname"}),
 }
 """Fields with few possible values, in lower case. Non-resource requests have HTTP methods as
 verbs; the stage RequestReceived never reaches a rule."""
 
+PATTERNS = frozenset({"startswith", "endswith", "contains", "like"})
 ANY_TYPE = frozenset({"any", "empty", "null", "exists"})
 NUMERIC = frozenset({"lt", "lte", "gt", "gte"})
 TIMES = frozenset({"minute", "hour", "day", "week", "month", "year"})
@@ -83,8 +97,14 @@ def _type_of(check: Check, value: Scalar) -> str:
 
 
 def _impossible(check: Check) -> str:
+    """Why no value that the field can have meets a check, where there are few such values."""
     possible = VALUES.get(check.field)
-    if possible is None or check.op != "equals":
+    if possible is None:
+        return ""
+    if check.op in PATTERNS and not check.cased and not any(map(predicate(check), possible)):
+        given = ", ".join(repr(value) for value in check.values)
+        return f"no value of {check.field} meets {given}: it is {', '.join(sorted(possible))}"
+    if check.op != "equals":
         return ""
     for value in check.values:
         if str(value).lower() not in possible:

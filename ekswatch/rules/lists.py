@@ -6,45 +6,72 @@ Sigma strings, so a star in one is a wildcard.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
 
 from ekswatch.rules.documents import Document, documents
-from ekswatch.rules.errors import Report, RuleError
+from ekswatch.rules.errors import Report, RuleError, TooManyErrors, reading
+from ekswatch.rules.folders import one_per_stem, yaml_files
 from ekswatch.rules.ruleset import Scalar
 from ekswatch.rules.schema import ListFile, ListTuning, problems
 from ekswatch.rules.suggest import suggestion
 
+MAX_EXPANDED_CHARS = 1_000_000
+"""What one value may become: four placeholders of a hundred entries would be a hundred million."""
+
 PLACEHOLDER = re.compile(r"%([^%\s\\]+)%")
 
-Lists = Mapping[str, tuple[Scalar, ...]]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists(Mapping[str, tuple[Scalar, ...]]):
+    """Name to values. `broken` are lists whose files have errors: what uses one is left out."""
+
+    _values: Mapping[str, tuple[Scalar, ...]]
+    broken: frozenset[str] = frozenset()
+
+    def __getitem__(self, name: str) -> tuple[Scalar, ...]:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def missing(self, name: str) -> str:
+        """Why there is no list of this name."""
+        if name in self.broken:
+            return f"left out, as the list {name!r} has errors"
+        return f"there is no list {name!r}{suggestion(name, self)}"
 
 
-def read_lists(folder: Path, tuning: Path | None, errors: list[RuleError]) -> Lists:
-    """Name to values, the operator's changes applied."""
-    lists = {
-        file.stem: tuple(found.values)
-        for file in _files(folder)
-        if (found := _read(file, ListFile, errors)) is not None
-    }
-    for file in _files(tuning / "lists") if tuning else ():
+def read_lists(folder: Path, changes: Path | None, errors: list[RuleError]) -> Lists:
+    """The lists of a folder, with the operator's changes from another one."""
+    shipped = {file.stem: _read(file, ListFile, errors) for file in _files(folder, errors)}
+    lists = {name: tuple(found.values) for name, found in shipped.items() if found is not None}
+    for file in _files(changes, errors) if changes else ():
         change = _read(file, ListTuning, errors)
-        if file.stem not in lists:
-            hint = suggestion(file.stem, lists)
+        if file.stem not in shipped:
+            hint = suggestion(file.stem, shipped)
             errors.append(RuleError(str(file), 0, f"there is no list {file.stem!r}{hint}"))
-        elif change is not None:
+        elif change is None:
+            lists.pop(file.stem, None)
+        elif file.stem in lists:
             lists[file.stem] = tuned(lists[file.stem], change)
-    return lists
+    return Lists(lists, frozenset(shipped.keys() - lists.keys()))
 
 
 def tuned(values: tuple[Scalar, ...], change: ListTuning) -> tuple[Scalar, ...]:
     """The values of a list after an operator's change, once each."""
     if change.replace is not None:
         return tuple(dict.fromkeys(change.replace))
-    kept = [value for value in values if value not in change.remove]
+    removed = frozenset(change.remove)
+    kept = [value for value in values if value not in removed]
     return tuple(dict.fromkeys([*kept, *change.add]))
 
 
@@ -52,21 +79,28 @@ def expand(value: object, lists: Lists, problem: Callable[[str], None]) -> list[
     """The values that one value with placeholders stands for; none if a list is empty.
 
     A value that is nothing but a placeholder takes over the types of the list. A placeholder
-    without a list is reported as a problem.
+    without a list is reported as a problem, and so is one value that stands for too many.
     """
-    found = PLACEHOLDER.search(value) if isinstance(value, str) else None
-    if found is None:
+    if not isinstance(value, str):
         return [value]
-    assert isinstance(value, str)  # noqa: S101 - for the type checker
-    name = found[1]
+    if whole := PLACEHOLDER.fullmatch(value):
+        return [*_entries(whole[1], lists, problem)]
+    start, *more = PLACEHOLDER.split(value)
+    made = [start]
+    for name, text in zip(more[::2], more[1::2], strict=True):
+        tails = [f"{entry}{text}" for entry in _entries(name, lists, problem)]
+        size = len(tails) * sum(map(len, made)) + len(made) * sum(map(len, tails))
+        if size > MAX_EXPANDED_CHARS:
+            problem(f"stands for more than {MAX_EXPANDED_CHARS:,} characters of values")
+            return []
+        made = [f"{head}{tail}" for head in made for tail in tails]
+    return [*made]
+
+
+def _entries(name: str, lists: Lists, problem: Callable[[str], None]) -> tuple[Scalar, ...]:
     if name not in lists:
-        problem(f"there is no list {name!r}{suggestion(name, lists)}")
-        return []
-    if found[0] == value:
-        return list(lists[name])
-    start, end = value[: found.start()], value[found.end() :]
-    rest = expand(end, lists, problem)
-    return [f"{start}{entry}{tail}" for entry in lists[name] for tail in rest]
+        problem(lists.missing(name))
+    return lists.get(name, ())
 
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -85,18 +119,20 @@ def read_model(document: Document, model: type[Model], report: Report) -> Model 
 
 def _read(file: Path, model: type[Model], errors: list[RuleError]) -> Model | None:
     report = Report(file)
-    found = documents(file, report)
-    if not found and not report.errors:
-        report.add("the file is empty")
-    if len(found) > 1:
-        report.add("the file must hold one document", found[1].line())
-    read = read_model(found[0], model, report) if found else None
+    read = None
+    with suppress(TooManyErrors), reading(report):
+        found = documents(file, report)
+        if not found and not report.errors:
+            report.add("the file is empty")
+        if len(found) > 1:
+            report.add("the file must hold one document", found[1].line())
+        read = read_model(found[0], model, report) if found else None
     errors.extend(report.errors)
-    return read
+    return None if report.errors else read
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.yml"))
+def _files(folder: Path, errors: list[RuleError]) -> list[Path]:
+    return one_per_stem(yaml_files(folder, errors), errors)
 
 
 def any_values(data: Any) -> list[object]:

@@ -5,13 +5,16 @@ that. The same detections always give the same bytes, and the hash says which on
 """
 
 import hashlib
-from typing import Literal
+import os
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import msgspec
 
+from ekswatch import __version__
 from ekswatch.rules.detection import Detection, Severity
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised with every change of the shapes below that an older reader would misread."""
 
 Scalar = str | int | float | bool
@@ -56,12 +59,14 @@ class Check(msgspec.Struct, frozen=True, tag="check", omit_defaults=True):
 
     `field` is empty for keywords, which are looked for in the summary strings of the event.
     String values are lower case unless `cased`.
+    `lists` names the lists that values came from; it is for people, and decides nothing.
     """
 
     field: str
     op: Op
     values: tuple[Scalar, ...] = ()
     cased: bool = False
+    lists: tuple[str, ...] = ()
 
 
 class Use(msgspec.Struct, frozen=True, tag="use"):
@@ -171,7 +176,8 @@ class Filter(msgspec.Struct, frozen=True):
 class Ruleset(msgspec.Struct, frozen=True):
     """Everything that the engine and the correlations need, sorted by name.
 
-    `hash` is the SHA-256 of the content in hexadecimal; it stands in every finding.
+    `hash` is the SHA-256 of the content in hexadecimal; it stands in every finding. `attack` is
+    the release of ATT&CK that names the techniques, if known.
     """
 
     schema: int
@@ -181,6 +187,7 @@ class Ruleset(msgspec.Struct, frozen=True):
     filters: tuple[Filter, ...]
     seed_mode: bool = False
     hash: str = ""
+    attack: str = ""
 
     def sealed(self) -> "Ruleset":
         """The same ruleset with its hash."""
@@ -194,9 +201,74 @@ class Ruleset(msgspec.Struct, frozen=True):
         raise KeyError(slug)
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """One document of a ruleset: `id` is that of its detection."""
+
+    name: str
+    detection: str
+    id: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What an artefact holds: for people, and for tools that read nothing else of it."""
+
+    schema: int
+    ekswatch: str
+    """The version that compiled it."""
+    hash: str
+    detections: int
+    rules: tuple[Entry, ...]
+    correlations: tuple[Entry, ...]
+    filters: tuple[str, ...]
+    seed_mode: bool = False
+    attack: str = ""
+
+
+def manifest(ruleset: Ruleset, version: str = __version__) -> Manifest:
+    """What the artefact of a ruleset says of itself."""
+    ids = {detection.slug: detection.id for detection in ruleset.detections}
+
+    def entry(document: Rule | Correlation) -> Entry:
+        return Entry(document.name, document.detection, ids.get(document.detection, ""))
+
+    return Manifest(
+        schema=ruleset.schema,
+        ekswatch=version,
+        hash=ruleset.hash,
+        detections=len(ruleset.detections),
+        rules=tuple(map(entry, ruleset.rules)),
+        correlations=tuple(map(entry, ruleset.correlations)),
+        filters=tuple(each.name for each in ruleset.filters),
+        seed_mode=ruleset.seed_mode,
+        attack=ruleset.attack,
+    )
+
+
+class _Artefact(msgspec.Struct):
+    """The outer shape, of which every schema has `schema`; `sha256` is that of `body`."""
+
+    schema: int
+    sha256: str = ""
+    body: msgspec.Raw = msgspec.Raw()
+
+
+class _Body(msgspec.Struct):
+    manifest: Manifest
+    ruleset: Ruleset
+
+
+class _Summary(msgspec.Struct):
+    manifest: Manifest
+
+
+Shape = TypeVar("Shape", _Body, _Summary)
+
+
 def dump(ruleset: Ruleset) -> bytes:
-    """The artefact: JSON, the same bytes for the same ruleset."""
-    return msgspec.json.encode(ruleset, order="sorted")
+    """The artefact: JSON, the same bytes for the same ruleset and version."""
+    body = msgspec.json.encode(_Body(manifest(ruleset), ruleset), order="sorted")
+    sealed = _Artefact(ruleset.schema, hashlib.sha256(body).hexdigest(), msgspec.Raw(body))
+    return msgspec.json.encode(sealed)
 
 
 def load(artefact: bytes) -> Ruleset:
@@ -204,31 +276,44 @@ def load(artefact: bytes) -> Ruleset:
 
     Raises: BadRuleset, saying whether it is damaged, changed or of another schema.
     """
-    schema = _schema(artefact)
-    if schema != SCHEMA:
-        raise BadRuleset(
-            f"the rules have schema {schema}, this ekswatch reads schema {SCHEMA}: "
-            "compile them again with the same version"
-        )
+    return _decoded(artefact, _Body).ruleset
+
+
+def load_manifest(artefact: bytes) -> Manifest:
+    """What an artefact says of itself. Raises: BadRuleset, as `load` does."""
+    return _decoded(artefact, _Summary).manifest
+
+
+def write_artefact(path: Path, ruleset: Ruleset) -> Manifest:
+    """Write the artefact, whole or not at all, and return what it says of itself."""
+    artefact = dump(ruleset)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        ruleset = msgspec.json.decode(artefact, type=Ruleset)
-    except msgspec.DecodeError as error:
-        raise BadRuleset(f"the compiled rules are damaged: {error}") from error
-    if ruleset.hash != _content_hash(ruleset):
-        raise BadRuleset("the compiled rules are damaged: their hash differs from their content")
-    return ruleset
+        partial.write_bytes(artefact)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return load_manifest(artefact)
 
 
-class _Header(msgspec.Struct):
-    schema: int
-
-
-def _schema(artefact: bytes) -> int:
+def _decoded(artefact: bytes, shape: type[Shape]) -> Shape:
+    """The body of an artefact, after its schema and its checksum have been compared."""
     try:
-        return msgspec.json.decode(artefact, type=_Header).schema
-    except msgspec.DecodeError as error:
+        outer = msgspec.json.decode(artefact, type=_Artefact)
+        if outer.schema != SCHEMA:
+            raise BadRuleset(
+                f"the rules have schema {outer.schema}, this ekswatch reads schema {SCHEMA}: "
+                "compile them again with the same version"
+            )
+        if outer.sha256 != hashlib.sha256(outer.body).hexdigest():
+            raise BadRuleset(
+                "the compiled rules are damaged: their checksum differs from their content"
+            )
+        return msgspec.json.decode(outer.body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRuleset(f"the compiled rules are damaged: {error}") from error
 
 
 def _content_hash(ruleset: Ruleset) -> str:
-    return hashlib.sha256(dump(msgspec.structs.replace(ruleset, hash=""))).hexdigest()
+    content = msgspec.structs.replace(ruleset, hash="")
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()

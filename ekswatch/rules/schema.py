@@ -102,6 +102,10 @@ class DetectionKeys(Keys):
         default=(),
         description="Correlations: fields whose distinct values the finding lists.",
     )
+    lint: Mapping[str, Text] = Field(
+        default={},
+        description="Warnings of `ekswatch rules lint` that are accepted here: code and reason.",
+    )
 
 
 class FilterKeys(Keys):
@@ -116,6 +120,10 @@ class FilterKeys(Keys):
         default=False,
         strict=True,
         description="A shipped exclusion, which seed mode does without.",
+    )
+    lint: Mapping[str, Text] = Field(
+        default={},
+        description="Warnings of `ekswatch rules lint` that are accepted here: code and reason.",
     )
 
 

@@ -1,32 +1,18 @@
 """From Sigma's detection section to expressions, with pySigma doing the parsing.
 
-pySigma reads every item, modifier and condition; what is added here is the meaning of values
-on audit events, and errors that name the line. Two things differ from Sigma's own pages:
-placeholders are resolved before parsing (`lists.py`), and a star alone means any value that is
-not empty.
+pySigma reads every item and applies its modifiers; what is added here is the meaning of values
+on audit events, and errors that name the line. Placeholders are resolved before parsing
+(`lists.py`), conditions are read in `condition.py`. docs/sigma.md says what each construct means.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pyparsing import ParseResults
-from sigma.conditions import (
-    ConditionAND,
-    ConditionIdentifier,
-    ConditionNOT,
-    ConditionOR,
-    ConditionSelector,
-    SigmaCondition,
-)
+import msgspec
+from sigma.conditions import ConditionAND
 from sigma.exceptions import SigmaError
-from sigma.modifiers import (
-    SigmaContainsModifier,
-    SigmaEndswithModifier,
-    SigmaStartswithModifier,
-    modifier_mapping,
-)
-from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections
+from sigma.rule import SigmaDetectionItem
 from sigma.types import (
     SigmaBool,
     SigmaCasedString,
@@ -44,18 +30,27 @@ from sigma.types import (
     SpecialChars,
 )
 
+from ekswatch.rules.condition import condition
 from ekswatch.rules.documents import Document
 from ekswatch.rules.errors import Report
 from ekswatch.rules.expression import checks
 from ekswatch.rules.lists import PLACEHOLDER, Lists, any_values, expand
+from ekswatch.rules.modifiers import arranged, misfit, unfit
+from ekswatch.rules.predicate import predicate
 from ekswatch.rules.regex import BadPattern, compiled, escaped
-from ekswatch.rules.ruleset import NEVER, And, Check, Expression, Not, Op, Or, Use
-from ekswatch.rules.suggest import suggestion
+from ekswatch.rules.ruleset import NEVER, And, Check, Expression, Not, Op, Or
 
-ANCHORING = (SigmaContainsModifier, SigmaStartswithModifier, SigmaEndswithModifier)
+ALWAYS = And(())
+"""What holds for every event."""
+
+PERCENT, PLAIN_PERCENT = r"\%", "\ue000"
+"""A percent sign that belongs to no placeholder, and what stands for it until these are gone."""
 
 Checker = Callable[[Check], str]
 """What is wrong with a check for the vocabulary, or an empty string."""
+
+Lacks = Callable[[str], bool]
+"""Whether no event has a field."""
 
 
 class Section:
@@ -63,14 +58,25 @@ class Section:
 
     Shape: `selections` maps names to expressions over fields; `condition` is one over
     selections, or None when it has errors, which are in the report.
+    With `lacks`, as for public rules, what the checker finds is a warning only, and a field that
+    no event has counts as absent.
     """
 
     def __init__(
-        self, document: Document, key: str, lists: Lists, checker: Checker, report: Report
+        self,
+        document: Document,
+        key: str,
+        lists: Lists,
+        checker: Checker,
+        report: Report,
+        *,
+        lacks: Lacks | None = None,
     ) -> None:
         self.document, self.key = document, key
-        self.lists, self.checker, self.report = lists, checker, report
+        self.lists, self.checker, self.report, self.lacks = lists, checker, report, lacks
         self.data: Mapping[str, Any] = self._mapping()
+        if "timeframe" in self.data:
+            self._report("'timeframe' is no longer part of Sigma: write a correlation", key)
         names = [name for name in self.data if name not in ("condition", "rules", "timeframe")]
         if not names:
             self._report(f"{key!r} has no selections")
@@ -89,6 +95,11 @@ class Section:
     def _report(self, message: str, *path: str | int) -> None:
         self.report.add(message, self.document.line(*(path or (self.key,))))
 
+    def _doubt(self, message: str, *path: str | int) -> None:
+        """Report what would be silent: an error, unless the document is allowed that."""
+        note = self.report.add if self.lacks is None else self.report.warn
+        note(message, self.document.line(*path))
+
     def _definition(self, data: Any, path: tuple[str | int, ...]) -> Expression:
         """A selection: a mapping is a conjunction, a list a disjunction, a value a keyword."""
         if isinstance(data, dict):
@@ -104,41 +115,51 @@ class Section:
     def _item(self, key: str, data: Any, path: tuple[str | int, ...]) -> Expression:
         """One key with modifiers and its values."""
         field, *modifiers = key.split("|")
-        problem = _unreadable(modifiers, data)
-        if problem:
+        if problem := unfit(field, modifiers) or _unreadable(field, data):
             self._report(problem, *path)
             return NEVER
-        values = any_values(data)
+        values, lists = any_values(data), tuple[str, ...]()
         if "expand" in modifiers:
-            modifiers.remove("expand")
-            values = [
-                found
-                for value in values
-                for found in expand(value, self.lists, lambda text: self._report(text, *path))
-            ]
+            values, lists = self._expanded(values, path)
+            modifiers = [modifier for modifier in modifiers if modifier != "expand"]
         elif any(isinstance(v, str) and PLACEHOLDER.fullmatch(v) for v in values):
-            self._report("a placeholder needs the modifier |expand", *path)
+            self._doubt("a placeholder needs the modifier |expand", *path)
+        if problem := misfit(modifiers, values):
+            self._report(problem, *path)
+            return NEVER
         try:
-            item = SigmaDetectionItem.from_mapping("|".join((field, *modifiers)), values)  # type: ignore[arg-type]  # checked above
-            expression = _expression(item)
+            keyed = "|".join((field, *arranged(modifiers)))
+            item = SigmaDetectionItem.from_mapping(keyed, values)  # type: ignore[arg-type]  # checked above
+            expression = _from_lists(_expression(item), lists)
         except (SigmaError, TypeError, ValueError, BadPattern) as error:
             self._report(one_line(error), *path)
             return NEVER
         for check in checks(expression):
-            problem = self.checker(check)
-            if problem:
-                self._report(problem, *path)
-        return expression
+            if problem := self.checker(check):
+                self._doubt(problem, *path)
+        return expression if self.lacks is None else without(expression, self.lacks)
+
+    def _expanded(
+        self, values: list[object], path: tuple[str | int, ...]
+    ) -> tuple[list[object], tuple[str, ...]]:
+        """The values that some with placeholders stand for, and the lists that they name."""
+        hidden = [v.replace(PERCENT, PLAIN_PERCENT) if isinstance(v, str) else v for v in values]
+        found = [
+            each
+            for value in hidden
+            for each in expand(value, self.lists, lambda text: self._report(text, *path))
+        ]
+        shown = [v.replace(PLAIN_PERCENT, "%") if isinstance(v, str) else v for v in found]
+        return shown, _list_names(hidden)
 
     def _condition(self) -> Expression | None:
         conditions = any_values(self.data.get("condition"))
         if not conditions or not all(isinstance(entry, str) for entry in conditions):
             self._report("the condition is missing or not a text", self.key, "condition")
             return None
-        names = _names(self.selections)
         try:
-            return disjunction(_parsed(str(condition), names) for condition in conditions)
-        except (SigmaError, ValueError) as error:
+            return disjunction(condition(str(entry), self.selections) for entry in conditions)
+        except ValueError as error:
             self._report(f"condition: {one_line(error)}", self.key, "condition")
             return None
 
@@ -153,19 +174,33 @@ def disjunction(parts: Iterator[Expression]) -> Expression:
     return found[0] if len(found) == 1 else Or(found)
 
 
-def _unreadable(modifiers: list[str], data: Any) -> str:
-    """Why an item cannot be given to pySigma, or an empty string."""
-    for modifier in modifiers:
-        if modifier not in modifier_mapping:
-            return f"unknown modifier {modifier!r}{suggestion(modifier, modifier_mapping)}"
+def _unreadable(field: str, data: Any) -> str:
+    """Why values cannot be given to pySigma, or an empty string."""
     if data == []:
         return "an empty list of values; write null for an absent field"
     for value in any_values(data):
         if value is not None and not isinstance(value, str | int | float):
-            return f"a value must be text, a number, true, false or null, not {value!r}"
-    if "re" in modifiers and any(modifier_mapping[m] in ANCHORING for m in modifiers):
-        return "|re finds its pattern anywhere in the value: use ^ and $ to anchor it"
+            hint = "; a field inside another is written with a dot" if type(value) is dict else ""
+            return f"a value must be text, a number, true, false or null, not {value!r}{hint}"
+        if not field and (value is None or isinstance(value, bool)):
+            return "a keyword must be text or a number"
     return ""
+
+
+def without(expression: Expression, lacks: Lacks) -> Expression:
+    """The expression with each test of a field that no event has replaced by its answer."""
+    match expression:
+        case Check(field, op, values) if op.startswith("fieldref"):
+            return NEVER if lacks(field) or lacks(str(values[0])) else expression
+        case Check(field) if field and lacks(field):
+            return ALWAYS if predicate(expression)(None) else NEVER
+        case And(args):
+            return And(tuple(without(arg, lacks) for arg in args))
+        case Or(args):
+            return Or(tuple(without(arg, lacks) for arg in args))
+        case Not(arg):
+            return Not(without(arg, lacks))
+    return expression
 
 
 def _expression(item: SigmaDetectionItem) -> Expression:
@@ -179,11 +214,31 @@ def _expression(item: SigmaDetectionItem) -> Expression:
     return Not(linked) if item.negated else linked
 
 
+def _list_names(values: list[object]) -> tuple[str, ...]:
+    """The lists that values with placeholders name, once each, in order."""
+    texts = (value for value in values if isinstance(value, str))
+    return tuple(dict.fromkeys(name for text in texts for name in PLACEHOLDER.findall(text)))
+
+
+def _from_lists(expression: Expression, lists: tuple[str, ...]) -> Expression:
+    """The expression with the names of the lists that its item's values came from."""
+    match expression:
+        case Check() if lists:
+            return msgspec.structs.replace(expression, lists=lists)
+        case And(args) if lists:
+            return And(tuple(_from_lists(arg, lists) for arg in args))
+        case Or(args) if lists:
+            return Or(tuple(_from_lists(arg, lists) for arg in args))
+        case Not(arg) if lists:
+            return Not(_from_lists(arg, lists))
+    return expression
+
+
 def _merged(found: tuple[Expression, ...]) -> list[Expression]:
     """Checks that differ in their values alone as one check, in first-seen order."""
     groups: dict[object, list[Expression]] = {}
     for part in found:
-        mergeable = isinstance(part, Check) and part.op != "exists"
+        mergeable = isinstance(part, Check) and not part.op.startswith(("exists", "fieldref"))
         key = (part.field, part.op, part.cased) if mergeable else id(part)  # type: ignore[union-attr]
         groups.setdefault(key, []).append(part)
     return [_one(parts) for parts in groups.values()]
@@ -293,51 +348,6 @@ def _reference(value: SigmaFieldReference) -> Op:
     if value.starts_with:
         return "fieldref_startswith"
     return "fieldref_endswith" if value.ends_with else "fieldref"
-
-
-def _names(selections: Mapping[str, Expression]) -> SigmaDetections:
-    """pySigma's view of the selections, for conditions like `1 of sel_*`, which need names only."""
-    placeholder = SigmaDetection([SigmaDetectionItem.from_mapping("any", "value")])
-    return SigmaDetections(
-        detections=dict.fromkeys(selections, placeholder) or {"none": placeholder},
-        condition=["none"],
-    )
-
-
-def _parsed(condition: str, names: SigmaDetections) -> Expression:
-    return _linked(SigmaCondition(condition, names).parse(postprocess=False), names)
-
-
-def _linked(node: object, names: SigmaDetections) -> Expression:
-    while isinstance(node, ParseResults) and len(node) == 1:
-        node = node[0]
-    match node:
-        case ConditionIdentifier():
-            return _use(node.identifier, names)
-        case ConditionSelector():
-            found = [_use(each.identifier, names) for each in _selected(node, names)]
-            both = conjunction if node.cond_class is ConditionAND else disjunction
-            return both(iter(found))
-        case ConditionNOT():
-            return Not(_linked(node.args[0], names))
-        case ConditionAND():
-            return conjunction(_linked(arg, names) for arg in node.args)
-        case ConditionOR():
-            return disjunction(_linked(arg, names) for arg in node.args)
-    raise ValueError(f"cannot be read at {node!r}")
-
-
-def _selected(selector: ConditionSelector, names: SigmaDetections) -> list[ConditionIdentifier]:
-    found = selector.resolve_referenced_detections(names)
-    if not found:
-        raise ValueError(f"no selection is called {selector.pattern!r}")
-    return found
-
-
-def _use(name: str, names: SigmaDetections) -> Use:
-    if name not in names.detections:
-        raise ValueError(f"there is no selection {name!r}{suggestion(name, names.detections)}")
-    return Use(name)
 
 
 def one_line(error: Exception) -> str:

@@ -124,6 +124,27 @@ def test_a_wrong_detection_ends_the_build_with_its_name(
     assert "Traceback" not in told
 
 
+def test_every_error_is_told_and_nothing_is_built(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What would load is not deployed alone, and no wheel is fetched before that is known."""
+    monkeypatch.setattr(bundling, "install_libraries", lambda _: pytest.fail("too early"))
+    tuning, out = tmp_path / "tuning", tmp_path / "out"
+    out.mkdir()
+    for name in ("filters/first.yml", "filters/second.yml", "lists/no_such_list.yml"):
+        (tuning / name).parent.mkdir(parents=True, exist_ok=True)
+        (tuning / name).write_text("a: [\n")
+
+    with pytest.raises(bundling.RulesRefused) as raised:
+        bundling.build(out, tuning)
+
+    told = capfd.readouterr().err
+    assert all(f"{name}.yml:2: not valid YAML" in told for name in ("first", "second"))
+    assert "there is no list 'no_such_list'" in told
+    assert "named on standard error; nothing is deployed" in str(raised.value)
+    assert list(out.iterdir()) == []
+
+
 def test_an_archive_without_rules_is_never_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -2,15 +2,17 @@
 
 Nothing is compiled, indexed or remembered here, nothing of `ekswatch.rules` is used, and
 regular expressions are Python's. The engine must give the same answer on every event.
+What pySigma does not read, it is given in other words: values of lists, `utf16le`, `3 of x*`.
 """
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import yaml
 from sigma.conditions import (
@@ -20,8 +22,6 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
-from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
-from sigma.processing.transformations import ValueListPlaceholderTransformation
 from sigma.rule import SigmaRule
 from sigma.types import (
     SigmaBool,
@@ -56,13 +56,13 @@ def load(folder: Path) -> tuple[list["Naive"], list["Naive"]]:
         for file in (folder / "lists").glob("*.yml")
     }
     documents = [
-        (file, document)
+        {"name": file.stem, **document}
         for file in sorted(folder.rglob("*.yml"))
         if file.parent.name != "lists"
         for document in yaml.safe_load_all(file.read_text())
     ]
-    rules = [Naive(each, each["detection"], lists) for _, each in documents if "detection" in each]
-    filters = [Naive(each, each["filter"], lists) for _, each in documents if "filter" in each]
+    rules = [Naive(each, each["detection"], lists) for each in documents if "detection" in each]
+    filters = [Naive(each, each["filter"], lists) for each in documents if "filter" in each]
     return sorted(rules, key=lambda r: r.name), sorted(filters, key=lambda f: f.name)
 
 
@@ -74,12 +74,12 @@ class Naive:
         self.document = document
         category = document["logsource"].get("category", "")
         self.view = "" if category == "application" else category
-        detection = {key: value for key, value in section.items() if key != "rules"}
+        names = [name for name in section if name not in ("rules", "condition")]
+        detection = {name: _readable(section[name], lists) for name in names}
+        conditions = section["condition"]
+        conditions = conditions if isinstance(conditions, list) else [conditions]
+        detection["condition"] = [_counted(each, names) for each in conditions]
         rule = SigmaRule.from_dict({**document, "detection": detection})
-        names = {name: values or [NOTHING] for name, values in lists.items()}
-        item = ProcessingItem(ValueListPlaceholderTransformation())
-        with patch.object(SigmaString, "max_placeholder_expansions", 100_000):
-            ProcessingPipeline(items=[item], vars=names).apply(rule)
         self.conditions = [each.parsed for each in rule.detection.parsed_condition]
 
     def count(self, event: AuditEvent) -> int:
@@ -93,6 +93,53 @@ class Naive:
 
     def holds(self, event: AuditEvent, row: Mapping[str, Any]) -> bool:
         return any(_holds(condition, event, row) for condition in self.conditions)
+
+
+def _readable(selection: Any, lists: Lists) -> Any:
+    """A selection without what pySigma does not read."""
+    if isinstance(selection, list):
+        return [_readable(each, lists) for each in selection]
+    if not isinstance(selection, dict):
+        return selection
+    found = {}
+    for key, values in selection.items():
+        field, *modifiers = key.split("|")
+        values = values if isinstance(values, list) else [values]
+        if "expand" in modifiers:
+            modifiers.remove("expand")
+            values = [each for value in values for each in _expanded(value, lists)] or [NOTHING]
+        modifiers = ["wide" if each == "utf16le" else each for each in modifiers]
+        early = [each for each in modifiers if each == "fieldref"]
+        late = [each for each in modifiers if each == "cased"]
+        between = [each for each in modifiers if each not in ("fieldref", "cased")]
+        found["|".join((field, *early, *between, *late))] = values
+    return found
+
+
+def _expanded(value: Any, lists: Lists) -> list[Any]:
+    """A value with every combination of list entries in the place of its placeholders."""
+    if not isinstance(value, str):
+        return [value]
+    if re.fullmatch(r"%[^%\s\\]+%", value):
+        return lists[value.strip("%")]
+    pieces = re.split(r"(\\%|%[^%\s\\]+%)", value)
+    choices = [
+        ["%"] if piece == r"\%" else lists[piece.strip("%")] if piece[:1] == "%" else [piece]
+        for piece in pieces
+    ]
+    return ["".join(map(str, each)) for each in itertools.product(*choices)]
+
+
+def _counted(condition: str, names: list[str]) -> str:
+    """A condition with each `2 of x*` written out."""
+
+    def written(found: re.Match[str]) -> str:
+        pattern = "*" if found[2] == "them" else found[2]
+        meant = [name for name in names if fnmatchcase(name, pattern) and name[:1] != "_"]
+        ways = itertools.combinations(meant, int(found[1]))
+        return "(" + " or ".join(f"({' and '.join(way)})" for way in ways) + ")"
+
+    return re.sub(r"\b([2-9]|[1-9][0-9]+) of ([\w*]+)", written, condition)
 
 
 def _holds(node: Any, event: AuditEvent, row: Mapping[str, Any]) -> bool:
@@ -159,18 +206,24 @@ def _is(member: Any, wanted: Any) -> bool:
         case SigmaCompareExpression():
             return number and _compared(member, wanted)
         case SigmaRegularExpression():
-            flags = re.ASCII
-            for flag in wanted.flags:
-                flags |= getattr(re, flag.name)
-            return isinstance(member, str) and bool(
-                re.search(wanted.regexp.original, member, flags)
-            )
+            return isinstance(member, str) and _contains(member, wanted)
         case SigmaCIDRExpression():
             try:
-                return ipaddress.ip_address(member) in wanted.network
+                return isinstance(member, str) and ipaddress.ip_address(member) in wanted.network
             except ValueError:
                 return False
     raise TypeError(wanted)
+
+
+def _contains(text: str, wanted: SigmaRegularExpression) -> bool:
+    """Python's dollar also stands before a last line break, RE2's does not."""
+    flags = re.ASCII
+    for flag in wanted.flags:
+        flags |= getattr(re, flag.name)
+    pattern = wanted.regexp.original
+    if not flags & re.MULTILINE:
+        pattern = re.sub(r"(\\.|\[\^?\]?[^\]]*\])|\$", lambda found: found[1] or r"\Z", pattern)
+    return bool(re.search(pattern, text, flags))
 
 
 def _like(member: Any, wanted: SigmaString) -> bool:
@@ -211,7 +264,9 @@ def _compared(member: float, wanted: SigmaCompareExpression) -> bool:
 def _refers(one: Any, two: Any, wanted: SigmaFieldReference) -> bool:
     if not isinstance(one, str) or not isinstance(two, str):
         exact = not (wanted.starts_with or wanted.ends_with)
-        return exact and type(one) is type(two) and one == two
+        numbers = isinstance(one, int | float) and isinstance(two, int | float)
+        alike = isinstance(one, bool) == isinstance(two, bool)
+        return exact and numbers and alike and one == two
     one, two = one.lower(), two.lower()
     if wanted.starts_with and wanted.ends_with:
         return two in one
@@ -222,7 +277,8 @@ def _refers(one: Any, two: Any, wanted: SigmaFieldReference) -> bool:
 
 def _part(member: Any, part: str) -> int | None:
     try:
-        at = datetime.fromisoformat(member).astimezone(UTC)
-    except (TypeError, ValueError):
+        at = datetime.fromisoformat(member)
+        at = at.astimezone(UTC) if at.tzinfo else at
+    except (TypeError, ValueError, OverflowError):
         return None
     return at.isocalendar().week if part == "week" else getattr(at, part)

@@ -65,7 +65,6 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("no selections", rule(detection={"condition": "s"}), "has no selections"),
     ("no message", rule(ekswatch={"impact": 5}), "the main document has no message"),
-    ("no attribute", rule(ekswatch=None), "has no 'ekswatch' with a message"),
     ("unknown key", rule(falsepositive=["x"]), "did you mean 'falsepositives'?"),
     (
         "unknown key of ours",

@@ -1,0 +1,94 @@
+"""The fields that a document names outside its detection section: in texts, keys and groups."""
+
+import re
+from collections.abc import Iterator
+
+from sigma.correlations import SigmaCorrelationCondition
+
+from ekswatch.audit.vocabulary import SUMMARY, lookup
+from ekswatch.rules.drafts import CorrelationDraft, Draft, RuleDraft
+from ekswatch.rules.lists import any_values
+from ekswatch.rules.names import Names
+from ekswatch.rules.schema import Dedup
+
+TEMPLATE_FIELD = re.compile(r"\{([A-Za-z][A-Za-z0-9_.\-/]*)\}")
+"""`{actor.name}`; what starts otherwise, as in the JSON path `{.status}`, is left alone."""
+
+FINDING_WORDS = frozenset(
+    {
+        "count",
+        "severity",
+        "cluster",
+        "account",
+        "region",
+        "first_seen",
+        "last_seen",
+        "audit_id",
+        "correlation.count",
+    }
+)
+"""What a template may name beside fields: the words of the finding."""
+
+
+def facts(draft: RuleDraft, names: Names) -> tuple[str, ...]:
+    """The fields that matches of a rule must keep, for its detection and its correlations."""
+    mine = [draft, names.files[draft.name].main, *names.above(draft)]
+    found = (field for each in mine for field in _named(each, names))
+    return tuple(
+        dict.fromkeys(
+            field
+            for field in found
+            if field not in SUMMARY and lookup(field, draft.view) is not None
+        )
+    )
+
+
+def _named(draft: Draft, names: Names) -> Iterator[str]:
+    for field, _ in fields_by_place(draft):
+        yield field
+    if isinstance(draft, CorrelationDraft):
+        yield from draft.sigma.group_by or ()
+        for fields in names.aliases(draft).values():
+            yield from fields.values()
+
+
+def fields_by_place(draft: Draft) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """The fields that a document names outside its detection section, with the key path."""
+    keys, data = draft.keys, draft.document.data
+    for index, name in enumerate(texts(data.get("fields"))):
+        yield name, ("fields", index)
+    for name in dedup(draft).key:
+        yield name, ("ekswatch", "dedup", "key")
+    for name in keys.collect:
+        yield name, ("ekswatch", "collect")
+    for key, text in _templates(draft):
+        for name in TEMPLATE_FIELD.findall(text):
+            if name not in FINDING_WORDS:
+                yield name, ("ekswatch", key)
+    if isinstance(draft, CorrelationDraft):
+        condition = draft.sigma.condition
+        if isinstance(condition, SigmaCorrelationCondition):
+            for name in texts(condition.fieldref):
+                yield name, ("correlation", "condition")
+
+
+def dedup(draft: Draft) -> Dedup:
+    """As stated; a correlation folds by its group unless it says otherwise."""
+    if draft.keys.dedup is not None:
+        return draft.keys.dedup
+    if isinstance(draft, CorrelationDraft) and draft.sigma.group_by:
+        return Dedup(key=tuple(draft.sigma.group_by))
+    return Dedup()
+
+
+def _templates(draft: Draft) -> Iterator[tuple[str, str]]:
+    keys = draft.keys
+    yield "message", keys.message or ""
+    yield "runbook", keys.runbook or ""
+    for command in keys.commands or ():
+        yield "commands", command
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """A Sigma value as texts: one value is a list of one, null is none."""
+    return tuple(str(entry) for entry in any_values(value) if entry is not None)
