@@ -3,34 +3,25 @@
 Nobody writes code to add a detection: its examples are found by the name of their folder.
 """
 
-import gzip
 import json
 from collections import Counter
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.facts import object_ref
-from ekswatch.correlate.correlate import correlate
-from ekswatch.correlate.signal import signals
-from ekswatch.correlate.window import Window
+from ekswatch.cli.examples import Example, Judge, find_examples, read_events, strays
 from ekswatch.findings.finding import Finding, Scope, findings
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import Ruleset
 
 ROOT = Path(__file__).parents[1]
 EVENTS = ROOT / "events"
-EXAMPLES = sorted(EVENTS.glob("*/match_*.json*")) + sorted(EVENTS.glob("*/ignore_*.json*"))
+EXAMPLES = find_examples(EVENTS)
 SCOPE = Scope("aws", "111122223333", "eu-west-1", "demo")
-ALL_TIME = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-EVENT = msgspec.json.Decoder(AuditEvent)
 
 LEDGER = "sensitive-object-access"
 """A record of who touched what, so it holds attacks and ordinary work alike."""
@@ -177,23 +168,18 @@ def ruleset() -> Ruleset:
 
 
 @cache
+def judge() -> Judge:
+    return Judge(ruleset())
+
+
+@cache
 def matches(file: Path) -> tuple[Match, ...]:
     """Everything that a file of events gives, suppressed matches included, signals correlated."""
-    engine = Engine(ruleset())
-    found = engine.match(events(file))
-    assert not engine.errors
-    told = signals([m for m in found if m.signal and not m.suppressed_by], batch=file.name)
-    alone = [m for m in found if not m.signal or m.suppressed_by]
-    return (*alone, *correlate(told, ruleset(), ALL_TIME))
+    return judge().matches(read_events(file))
 
 
 def judged(file: Path) -> list[Finding]:
     return findings(matches(file), SCOPE, ruleset().hash)
-
-
-def events(file: Path) -> list[AuditEvent]:
-    read = gzip.decompress if file.suffix == ".gz" else bytes
-    return [EVENT.decode(line) for line in read(file.read_bytes()).splitlines()]
 
 
 @cache
@@ -216,16 +202,15 @@ def told(finding: Finding, field: str) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def name_of(example: Path) -> str:
-    return f"{example.parent.name}/{example.name.partition('.')[0]}"
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
-def test_example(example: Path):
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_example(example: Example):
     """A match_ example gives a finding of its folder's detection, an ignore_ example none."""
-    found = {finding.detection.slug for finding in judged(example)}
+    assert judge().outcome(example).problem == ""
 
-    assert (example.parent.name in found) == example.name.startswith("match_")
+
+def test_no_example_is_out_of_place():
+    """Every example belongs to a detection, and every file beside one is an example."""
+    assert strays(EVENTS, {detection.slug for detection in ruleset().detections}) == ()
 
 
 @pytest.mark.parametrize(("example", "severity"), SEVERITIES.items(), ids=list(SEVERITIES))
@@ -239,7 +224,7 @@ def test_severity(example: str, severity: str):
 
 def test_every_detection_has_examples_of_both_kinds():
     """At least two events show what each detection finds, and two what it leaves alone."""
-    counted = Counter((e.parent.name, e.name.partition("_")[0]) for e in EXAMPLES)
+    counted = Counter((example.slug, example.kind) for example in EXAMPLES)
     slugs = {detection.slug for detection in ruleset().detections}
 
     assert {slug for slug, _ in counted} == slugs
@@ -249,7 +234,7 @@ def test_every_detection_has_examples_of_both_kinds():
 
 def test_every_default_exclusion_is_shown_at_work():
     """Each shipped filter suppresses something in an example or on the recorded day."""
-    files = [*EXAMPLES, EVENTS / "benign.jsonl.gz"]
+    files = [*(example.path for example in EXAMPLES), EVENTS / "benign.jsonl.gz"]
     used = {match.suppressed_by for file in files for match in matches(file)} - {""}
 
     assert {filter_.name for filter_ in ruleset().filters} - used == set()
@@ -259,7 +244,7 @@ def test_every_default_exclusion_is_shown_at_work():
 def test_recorded_attack(name: str):
     """A recorded attack gives the expected findings, about its own actor, object and requests."""
     attack = set(labels()[name]["attack"])
-    recorded = [event for event in events(scenario(name)) if event.auditID in attack]
+    recorded = [event for event in read_events(scenario(name)) if event.auditID in attack]
     actors = {(event.impersonatedUser or event.user).username for event in recorded}
     objects = {object_ref(event) for event in recorded}
     found = [f for f in judged(scenario(name)) if attack & set(f.audit_ids)]

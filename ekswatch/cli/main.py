@@ -1,14 +1,12 @@
 """The `ekswatch` command. Results go to standard output, talk and progress to standard error."""
 
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,15 +14,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ekswatch import __version__
 from ekswatch.audit.intake import Batch
-from ekswatch.cli import table
+from ekswatch.cli import rules, table
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
+from ekswatch.cli.explain import EXPLAIN_EXITS, explain
+from ekswatch.cli.options import Level
 from ekswatch.cli.scan import Report, Scan, audit_files, batches
+from ekswatch.cli.streams import Stream, results, stop
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, Scope, to_dict
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compile import compile_ruleset, compile_what_loads
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.errors import RuleError, RuleErrors
 from ekswatch.rules.ruleset import Ruleset
 
 app = typer.Typer(
@@ -34,6 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(rules.app, name="rules")
 
 EXITS = """Exit codes: 0 nothing at or above --fail-on; 1 findings at or above it; 2 wrong use;
 3 a detection has errors; 4 AWS errors; 5 some records could not be read."""
@@ -46,16 +49,6 @@ class Format(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     ASFF = "asff"
-
-
-class Level(StrEnum):
-    """Severities as the command line spells them: Sigma's words."""
-
-    INFORMATIONAL = "informational"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
 
 
 @app.command(epilog=EXITS)
@@ -89,11 +82,13 @@ def scan(
 ) -> None:
     """Run the detections over audit logs in files and show the findings, worst first."""
     talk = Stream(stderr=True)
-    ruleset = _ruleset(detections or detections_folder(), tuning)
+    ruleset, errors = _what_loads(detections or detections_folder(), tuning)
+    for error in table.rule_error_lines(errors):
+        talk.print(error, soft_wrap=True)
     try:
         files = audit_files(paths)
     except FileNotFoundError as missing:
-        raise _stop(Exit.USAGE, f"{missing}: there is no such file or folder") from None
+        raise stop(Exit.USAGE, f"{missing}: there is no such file or folder") from None
 
     def place(named: str) -> Scope:
         return Scope(partition="aws", account=account, region=region, cluster=named or cluster)
@@ -105,19 +100,17 @@ def scan(
     report = scanner.report(seconds=time.perf_counter() - started)
 
     shown = [f for f in report.findings if f.severity >= Severity[min_severity.name]]
-    try:
+    with results():
         _write(shown, report, format_)
-    except BrokenPipeError:  # as by `| head`: the reader has what it wants
-        _forget(sys.stdout)
-    except OSError as failed:
-        _forget(sys.stdout)
-        raise _stop(Exit.USAGE, f"standard output: {failed.strerror}") from None
     for line in (
         *table.unreadable_lines(report),
         *table.failure_lines(report.rule_failures),
     ):
         talk.print(line)
-    raise typer.Exit(_verdict(report, fail_on))
+    raise typer.Exit(_verdict(report, fail_on, rules_hold=not errors))
+
+
+app.command(epilog=EXPLAIN_EXITS)(explain)
 
 
 @app.command()
@@ -126,7 +119,7 @@ def demo() -> None:
     try:
         from ekswatch.cli.demo import run
     except ModuleNotFoundError as missing:
-        raise _stop(
+        raise stop(
             Exit.USAGE, f"{missing.name} is not installed: pip install 'ekswatch[demo]'"
         ) from None
     raise typer.Exit(run(_ruleset(detections_folder(), None)))
@@ -138,11 +131,18 @@ def version() -> None:
     print(__version__)  # noqa: T201  # the result of this command
 
 
+def _what_loads(folder: Path, tuning: Path | None) -> tuple[Ruleset, tuple[RuleError, ...]]:
+    try:
+        return compile_what_loads(folder, tuning)
+    except RuleErrors as errors:
+        raise stop(Exit.RULES, str(errors)) from None
+
+
 def _ruleset(folder: Path, tuning: Path | None) -> Ruleset:
     try:
         return compile_ruleset(folder, tuning)
     except RuleErrors as errors:
-        raise _stop(Exit.RULES, str(errors)) from None
+        raise stop(Exit.RULES, str(errors)) from None
 
 
 def _batches(files: Sequence[Path], scanner: Scan, talk: Console) -> Iterator[Batch]:
@@ -185,33 +185,13 @@ def _write(shown: Sequence[Finding], report: Report, format_: Format) -> None:
         typer.echo(json.dumps(records, indent=2))
 
 
-class Stream(Console):
-    """A console whose reader may leave: what is not said then changes no exit code."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        _forget(self.file)
-
-
-def _forget(stream: IO[str]) -> None:
-    """Let what is still to be written there vanish, at the end of the process too."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
-def _verdict(report: Report, fail_on: Level | None) -> Exit:
+def _verdict(report: Report, fail_on: Level | None, *, rules_hold: bool) -> Exit:
     bar = Severity[fail_on.name] if fail_on else None
     if bar is not None and any(finding.severity >= bar for finding in report.findings):
         return Exit.FINDINGS
-    if report.rule_failures:
+    if report.rule_failures or not rules_hold:
         return Exit.RULES
     return Exit.INCOMPLETE if report.unreadable else Exit.OK
-
-
-def _stop(code: Exit, message: str) -> typer.Exit:
-    Console(stderr=True, soft_wrap=True).print(table.plain(message))
-    return typer.Exit(code)
 
 
 if __name__ == "__main__":

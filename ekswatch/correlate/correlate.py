@@ -64,7 +64,7 @@ def correlate(signals: Iterable[Signal], ruleset: Ruleset, window: Window) -> li
     """
     by_name = {correlation.name: correlation for correlation in ruleset.correlations}
     since = Window(_earlier(window.start, lookback(ruleset)), window.end)
-    known = _Occurrences(by_name, _read(signals, since))
+    known = Occurrences(by_name, occurred(signals, since))
     together: defaultdict[tuple[str, Group, int], list[Hit]] = defaultdict(list)
     for correlation in ruleset.correlations:
         if correlation.finding:
@@ -94,7 +94,7 @@ def lookback(ruleset: Ruleset) -> timedelta:
     return timedelta(seconds=max(seconds, default=0))
 
 
-class _Occurrences:
+class Occurrences:
     """The occurrences of each document, and of each correlation that others refer to."""
 
     def __init__(
@@ -135,7 +135,7 @@ class _Occurrences:
                 )
 
 
-def _read(signals: Iterable[Signal], window: Window) -> dict[str, list[Occurrence]]:
+def occurred(signals: Iterable[Signal], window: Window) -> dict[str, list[Occurrence]]:
     """What happened in a window, by document, each occurrence once."""
     distinct: dict[Occurrence, None] = {}
     for signal in signals:
@@ -154,7 +154,7 @@ def _read(signals: Iterable[Signal], window: Window) -> dict[str, list[Occurrenc
     return by_document
 
 
-def _hits(correlation: Correlation, detection: Detection, known: _Occurrences) -> Iterator[Hit]:
+def _hits(correlation: Correlation, detection: Detection, known: Occurrences) -> Iterator[Hit]:
     """The periods in which a correlation held for a group."""
     for group, occurrences in known.groups(correlation).items():
         periods: defaultdict[int, list[Span]] = defaultdict(list)

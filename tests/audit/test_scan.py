@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekswatch.audit.scan import Found, Member, TooLongError, elements, members, values
+from ekswatch.audit.scan import MAX_PARTS, Found, Member, TooLongError, elements, members, values
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),
@@ -110,3 +110,22 @@ def test_a_value_over_the_limit_is_named() -> None:
 
     assert [one.value for one in found] == [b"{}"]
     assert raised.value.line == 2
+
+
+def test_parts_over_the_limit_are_left_out_as_if_cut() -> None:
+    """A few kilobytes of gzip must not become millions of objects; the limit itself passes."""
+    at_limit, over = b"1," * (MAX_PARTS - 1) + b"1", b"1," * MAX_PARTS + b"1"
+
+    assert elements(b"[" + at_limit + b"]") == ([b"1"] * MAX_PARTS, True)
+    assert elements(b"[" + over + b"]") == ([b"1"] * MAX_PARTS, False)
+
+
+def test_members_over_the_limit_are_left_out_as_if_cut() -> None:
+    """As with elements."""
+    member = b'"a":1,'
+
+    found, closed = members(b"{" + member * MAX_PARTS + b"}")
+    fewer, open_ = members(b"{" + member * (MAX_PARTS + 1) + b"}")
+
+    assert (len(found), closed) == (MAX_PARTS, True)
+    assert (len(fewer), open_) == (MAX_PARTS, False)
