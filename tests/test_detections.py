@@ -77,90 +77,6 @@ ATTACKS: dict[str, set[str]] = {
 }
 """What of each recorded attack is found, by scenario; the others need further detections."""
 
-SEVERITIES = {
-    "admission-webhook-written/match_mutating_pods": "MEDIUM",
-    "admission-webhook-written/match_patched_to_fail_open": "HIGH",
-    "admission-webhook-written/match_policy_engine_by_private_address": "MEDIUM",
-    "admission-webhook-written/match_public_chart_installed": "LOW",
-    "admission-webhook-written/match_sees_all_workloads": "HIGH",
-    "admission-webhook-written/match_sees_everything": "HIGH",
-    "admission-webhook-written/match_sends_secrets_outside": "CRITICAL",
-    "anonymous-access-allowed/match_administrator_tries_as_anonymous": "LOW",
-    "anonymous-access-allowed/match_api_list_by_discovery_role": "LOW",
-    "anonymous-access-allowed/match_pods_listed": "HIGH",
-    "anonymous-request/match_pods_served": "HIGH",
-    "anonymous-request/match_scanner_reads_root": "LOW",
-    "anonymous-request/match_unknown_health_check": "INFORMATIONAL",
-    "cluster-admin-binding-created/match_account_of_a_system_namespace": "HIGH",
-    "cluster-admin-binding-created/match_delivery_tool_installed": "MEDIUM",
-    "cluster-admin-binding-created/match_user_cluster_wide": "CRITICAL",
-    "forbidden-request-burst/match_ten_namespaces_in_ten_minutes": "MEDIUM",
-    "forbidden-request-burst/match_thirty_namespaces": "HIGH",
-    "host-network-workload/match_host_port_alone": "LOW",
-    "host-network-workload/match_json_patch_without_response": "MEDIUM",
-    "host-network-workload/match_mirrored_node_exporter": "LOW",
-    "host-network-workload/match_node_exporter_in_an_own_namespace": "LOW",
-    "host-network-workload/match_pod": "MEDIUM",
-    "nodeport-service-created/match_created": "MEDIUM",
-    "nodeport-service-created/match_dry_run": "LOW",
-    "nodeport-service-created/match_replaced_with_the_port_it_had": "LOW",
-    "pod-exec/match_download_and_run": "MEDIUM",
-    "pod-exec/match_runner_attaches_to_its_build": "INFORMATIONAL",
-    "pod-exec/match_service_account_with_curl": "HIGH",
-    "pod-exec/match_shell_in_system_namespace": "MEDIUM",
-    "pod-exec/match_shell_over_spdy": "LOW",
-    "pod-exec/match_single_command": "LOW",
-    "privileged-workload-created/match_annotation_alone": "MEDIUM",
-    "privileged-workload-created/match_by_service_account": "MEDIUM",
-    "privileged-workload-created/match_host_process_by_patch_without_response": "HIGH",
-    "privileged-workload-created/match_host_that_looks_like_an_eks_registry": "HIGH",
-    "privileged-workload-created/match_pod": "HIGH",
-    "privileged-workload-created/match_refused_by_admission": "MEDIUM",
-    "secret-read-burst/match_ten_secrets_in_ten_minutes": "MEDIUM",
-    "secret-read-burst/match_terraform_name_from_outside": "MEDIUM",
-    "secret-read-burst/match_terraform_refresh": "LOW",
-    "secret-read-burst/match_twenty_five_secrets_in_half_an_hour": "HIGH",
-    "secret-read-unusual-user-agent/match_kubectl_by_cluster_role": "MEDIUM",
-    "secret-read-unusual-user-agent/match_pod_in_its_own_namespace": "LOW",
-    "secret-read-unusual-user-agent/match_pod_with_a_script_elsewhere": "MEDIUM",
-    "secret-read-unusual-user-agent/match_script_from_outside": "HIGH",
-    "secret-read-unusual-user-agent/match_script_with_a_grant_in_the_namespace": "MEDIUM",
-    "secret-read-unusual-user-agent/match_terraform": "LOW",
-    "secret-read-unusual-user-agent/match_unlisted_operator": "LOW",
-    "secrets-listed/match_hand_made_call_in_own_namespace": "MEDIUM",
-    "secrets-listed/match_helm_releases": "LOW",
-    "secrets-listed/match_impersonated_in_kube_system": "MEDIUM",
-    "secrets-listed/match_known_operator_by_hand": "CRITICAL",
-    "secrets-listed/match_person_by_script_from_outside": "MEDIUM",
-    "secrets-listed/match_person_cluster_wide": "CRITICAL",
-    "secrets-listed/match_token_without_a_pod": "CRITICAL",
-    "secrets-listed/match_unlisted_operator": "LOW",
-    "secrets-listed/match_unlisted_script": "MEDIUM",
-    "sensitive-hostpath-mount/match_certificates_read_only": "LOW",
-    "sensitive-hostpath-mount/match_etc_in_a_deployment": "HIGH",
-    "sensitive-hostpath-mount/match_log_folder_of_a_service": "LOW",
-    "sensitive-hostpath-mount/match_mirrored_log_shipper": "LOW",
-    "sensitive-hostpath-mount/match_read_only": "MEDIUM",
-    "sensitive-hostpath-mount/match_root_of_the_node": "CRITICAL",
-    "sensitive-hostpath-mount/match_runtime_socket_in_its_own_folder": "CRITICAL",
-    "sensitive-hostpath-mount/match_runtime_socket_read_only": "MEDIUM",
-    "sensitive-hostpath-mount/match_volume_replaced_by_patch_without_response": "HIGH",
-    "sensitive-object-access/match_secret_read": "INFORMATIONAL",
-    "service-account-denied/match_misconfigured_workload": "LOW",
-    "service-account-denied/match_secret_of_its_own_namespace": "LOW",
-    "service-account-denied/match_secrets_of_the_cluster": "MEDIUM",
-    "wildcard-role-written/match_every_verb_on_apps": "HIGH",
-    "wildcard-role-written/match_every_verb_on_storage": "HIGH",
-    "wildcard-role-written/match_everything_cluster_wide": "CRITICAL",
-    "wildcard-role-written/match_own_custom_resources": "LOW",
-    "workload-in-system-namespace/match_mirrored_component_installed": "LOW",
-    "workload-in-system-namespace/match_pod_with_component_name": "HIGH",
-    "workload-in-system-namespace/match_pod_with_controller_account": "MEDIUM",
-    "workload-in-system-namespace/match_public_component_installed": "LOW",
-    "workload-in-system-namespace/match_public_node_agent_installed": "LOW",
-}
-"""The severity of examples that stand for a branch of their detection."""
-
 
 @cache
 def ruleset() -> Ruleset:
@@ -211,15 +127,6 @@ def test_example(example: Example):
 def test_no_example_is_out_of_place():
     """Every example belongs to a detection, and every file beside one is an example."""
     assert strays(EVENTS, {detection.slug for detection in ruleset().detections}) == ()
-
-
-@pytest.mark.parametrize(("example", "severity"), SEVERITIES.items(), ids=list(SEVERITIES))
-def test_severity(example: str, severity: str):
-    """An example that stands for a branch of its detection has that branch's severity."""
-    (file,) = EVENTS.glob(f"{example}.json*")
-    found = [f.severity for f in judged(file) if f.detection.slug == file.parent.name]
-
-    assert max(found).name == severity
 
 
 def test_every_detection_has_examples_of_both_kinds():

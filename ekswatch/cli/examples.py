@@ -2,7 +2,8 @@
 
 They lie in `<events>/<slug>/` as `match_*` and `ignore_*`, one event or a whole series each, in
 any shape that `scan` reads. They are judged as the functions would: matched, and correlated on
-event time where the detection counts.
+event time where the detection counts. `severity.json` beside them may name the severity that an
+example must have, as in `{"match_shell": "HIGH"}`.
 """
 
 from collections import Counter
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.intake import read_file
 from ekswatch.cli.misses import near_misses
@@ -18,12 +21,14 @@ from ekswatch.correlate.correlate import correlate
 from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import Finding, Scope, findings
+from ekswatch.rules.detection import Severity
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import Ruleset
 
 Kind = Literal["match", "ignore"]
 
+SEVERITIES = "severity.json"
 KINDS: tuple[Kind, ...] = ("match", "ignore")
 ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 SCOPE = Scope("aws", "000000000000", "us-east-1", "examples")
@@ -36,6 +41,8 @@ class Example:
     slug: str
     kind: Kind
     path: Path
+    severity: str = ""
+    """The severity that its worst finding must have; empty where any will do."""
 
     @property
     def name(self) -> str:
@@ -101,7 +108,12 @@ def strays(folder: Path, slugs: Iterable[str]) -> tuple[tuple[Path, str], ...]:
         found += [
             (path, "an example is named match_* or ignore_* and ends in .json or .jsonl")
             for path in _files(folder / slug)
-            if _kind(path) is None
+            if _kind(path) is None and path.name != SEVERITIES
+        ]
+        named = {example.name.partition("/")[2] for example in _of(folder / slug)}
+        found += [
+            (folder / slug / SEVERITIES, f"there is no example {name!r}")
+            for name in _severities(folder / slug).keys() - named
         ]
     return tuple(sorted(found))
 
@@ -174,7 +186,7 @@ class Judge:
             problem = "; ".join(f"{one.severity.name} {one.message}" for one in found)
             return Outcome(example, problem, found)
         if found:
-            return Outcome(example, "", found)
+            return Outcome(example, _wrong_severity(example, found), found)
         hints = near_misses(self.ruleset, events, example.slug)
         return Outcome(example, f"no finding: {self._silence(example, events, matches)}", (), hints)
 
@@ -216,9 +228,36 @@ def run_examples(ruleset: Ruleset, examples: Iterable[Example]) -> Iterator[Outc
 
 def _examples(folder: Path) -> Iterator[Example]:
     for inside in folder.iterdir() if folder.is_dir() else ():
-        for path in _files(inside):
-            if kind := _kind(path):
-                yield Example(inside.name, kind, path)
+        yield from _of(inside)
+
+
+def _of(folder: Path) -> Iterator[Example]:
+    severities = _severities(folder)
+    for path in _files(folder):
+        if kind := _kind(path):
+            severity = severities.get(path.name.partition(".")[0], "")
+            yield Example(folder.name, kind, path, severity)
+
+
+def _severities(folder: Path) -> Mapping[str, str]:
+    """Raises: UnreadableExample when the file is not what the module's text says."""
+    file = folder / SEVERITIES
+    if not file.is_file():
+        return {}
+    try:
+        found = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise UnreadableExample(f"{file}: {error}") from error
+    for severity in found.values():
+        if severity not in Severity.__members__:
+            raise UnreadableExample(f"{file}: there is no severity {severity!r}")
+    return found
+
+
+def _wrong_severity(example: Example, found: Sequence[Finding]) -> str:
+    worst = max(finding.severity for finding in found).name
+    wanted = example.severity or worst
+    return "" if worst == wanted else f"severity {worst}, expected {wanted}"
 
 
 def _files(folder: Path) -> list[Path]:

@@ -52,18 +52,22 @@ NOTHING = "\N{SYMBOL FOR NULL} no such value"
 def load(folder: Path) -> tuple[list["Naive"], list["Naive"]]:
     """The rules and the filters of a folder; correlations are not evaluated on events."""
     lists = {
-        file.stem: yaml.safe_load(file.read_text())["values"]
+        file.stem: next(_documents(file))["values"]
         for file in (folder / "lists").glob("*.yml")
     }
     documents = [
         {"name": file.stem, **document}
         for file in sorted(folder.rglob("*.yml"))
         if file.parent.name != "lists"
-        for document in yaml.safe_load_all(file.read_text())
+        for document in _documents(file)
     ]
     rules = [Naive(each, each["detection"], lists) for each in documents if "detection" in each]
     filters = [Naive(each, each["filter"], lists) for each in documents if "filter" in each]
     return sorted(rules, key=lambda r: r.name), sorted(filters, key=lambda f: f.name)
+
+
+def _documents(file: Path) -> Iterator[Any]:
+    return yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader)
 
 
 class Naive:
