@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup demo test fast check format lint types docs docs-check synth run deploy lock clean
+.PHONY: all help setup demo test fast check format lint types docs docs-check bench bench-check synth run deploy lock clean
 
 all: check test synth ## All checks: format, lint, types, generated docs, tests, synthesis
 
@@ -25,6 +25,10 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
 	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	$(PIP) install --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json
@@ -61,6 +65,12 @@ docs: $(VENV)/.dev ## Write the generated pages of docs/
 docs-check: $(VENV)/.dev ## The generated pages are fresh
 	$(BIN)/python -m ekswatch.cli.docs --check docs
 
+bench: $(VENV)/.bench ## Measure against the floor, the goals' numbers and others, in minutes
+	$(BIN)/python -m benchmarks
+
+bench-check: $(VENV)/.bench ## Fail when a goal or a ratio of the stored baseline is exceeded
+	$(BIN)/python -m benchmarks --check
+
 synth: $(VENV)/.dev node_modules/.package-lock.json ## Synthesise the stack with the pinned CDK CLI
 	npx --no-install cdk synth --quiet -c clusters=example
 
@@ -71,6 +81,7 @@ lock: ## Compile requirements/*.in to *.txt with hashes (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements/lambda.in -o requirements/lambda.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/lambda.txt requirements/demo.in -o requirements/demo.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/demo.txt requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --override requirements/bench-overrides.in -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build cdk.out dist node_modules

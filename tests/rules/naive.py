@@ -52,8 +52,7 @@ NOTHING = "\N{SYMBOL FOR NULL} no such value"
 def load(folder: Path) -> tuple[list["Naive"], list["Naive"]]:
     """The rules and the filters of a folder; correlations are not evaluated on events."""
     lists = {
-        file.stem: next(_documents(file))["values"]
-        for file in (folder / "lists").glob("*.yml")
+        file.stem: next(_documents(file))["values"] for file in (folder / "lists").glob("*.yml")
     }
     documents = [
         {"name": file.stem, **document}
@@ -236,6 +235,9 @@ def _like(member: Any, wanted: SigmaString) -> bool:
     if not isinstance(member, str):
         return False
     cased = isinstance(wanted, SigmaCasedString)
+    if not wanted.contains_special():
+        text = "".join(map(str, wanted.s))
+        return member == text if cased else member.lower() == text.lower()
     wild = {SpecialChars.WILDCARD_MULTI: ".*", SpecialChars.WILDCARD_SINGLE: "."}
     pattern = "".join(
         wild[part]
