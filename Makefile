@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup demo test fast check format lint types docs docs-check bench bench-check synth run deploy lock clean
+.PHONY: all help setup demo test fast differential quality check format lint types docs docs-check bench bench-check synth run deploy lock clean
 
 all: check test synth ## All checks: format, lint, types, generated docs, tests, synthesis
 
@@ -47,6 +47,12 @@ test: $(VENV)/.dev ## All tests
 
 fast: $(VENV)/.dev ## The tests of the pure rooms, in seconds
 	$(BIN)/python -m pytest tests/audit tests/rules tests/correlate tests/findings
+
+differential: $(VENV)/.dev ## Engine and specification on every recorded event, in minutes
+	DIFFERENTIAL=all $(BIN)/python -m pytest tests/rules/test_differential.py
+
+quality: $(VENV)/.demo ## What each detection finds on the recordings, and what none finds
+	@$(BIN)/python -m ekswatch.cli.quality
 
 check: format lint types docs-check ## Everything that is not a test
 

@@ -14,6 +14,7 @@ def main(code: str, artefact: str, payload: str) -> None:
 
     import lambdas.stream  # noqa: F401  # what Lambda imports: handler, Powertools, engine
     from ekswatch.audit.intake import read_parts
+    from ekswatch.correlate.baseline import Baseline, Memory
     from ekswatch.rules.engine import Engine
     from ekswatch.rules.ruleset import load
 
@@ -21,7 +22,7 @@ def main(code: str, artefact: str, payload: str) -> None:
     with open(artefact, "rb") as stream:
         ruleset = load(stream.read())
     loaded = time.process_time()
-    engine = Engine(ruleset)
+    engine, baseline = Engine(ruleset), Baseline(ruleset, Memory(), "bench")
     ready = time.process_time()
 
     import json
@@ -31,7 +32,8 @@ def main(code: str, artefact: str, payload: str) -> None:
     begun = time.process_time()
     events = lost = matches = 0
     for batch in read_parts(event):  # as the function does: a large payload comes in parts
-        matches += len(engine.match(batch.events))
+        found_here = engine.match(batch.events, baseline)
+        matches += len(baseline.judge(found_here, batch.events).matches)
         events += len(batch.events)
         lost += len(batch.unreadable)
     judged = time.process_time()

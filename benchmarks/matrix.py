@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.corpora import Corpus, Payload, payloads
+from benchmarks.ours import Ours, judge
 from benchmarks.rounds import FLOOR, Spread, Work, alternate, floor, ratios, spread
 from benchmarks.rulesets import at_least, first_rules, scoped_in_body
 from ekswatch.audit.intake import read_payload
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 
 READING = "reading"
@@ -82,7 +82,7 @@ def measure(
 def _measure(
     corpus: Corpus, batch: int, sets: Mapping[str, Ruleset], rounds: int
 ) -> tuple[list[Cell], dict[str, Spread]]:
-    engines = {name: Engine(ruleset) for name, ruleset in sets.items()}
+    engines = {name: Ours(ruleset) for name, ruleset in sets.items()}
     works = _fresh(corpus, batch, engines) if corpus.fresh else _same(corpus, batch, engines)
     first, times = alternate(works, rounds)
     lines = payloads(corpus.lines(-1), batch)
@@ -96,7 +96,7 @@ def _measure(
 
 
 def _same(
-    corpus: Corpus, batch: int, engines: Mapping[str, Engine]
+    corpus: Corpus, batch: int, engines: Mapping[str, Ours]
 ) -> Callable[[int], Mapping[str, Work]]:
     made = payloads(corpus.lines(0), batch)
     works: dict[str, Work] = {
@@ -108,7 +108,7 @@ def _same(
 
 
 def _fresh(
-    corpus: Corpus, batch: int, engines: Mapping[str, Engine]
+    corpus: Corpus, batch: int, engines: Mapping[str, Ours]
 ) -> Callable[[int], Mapping[str, Work]]:
     """Events of its own for every rule set in every round, each with its own floor."""
 
@@ -134,16 +134,10 @@ def read(made: Sequence[Payload]) -> None:
         _ = read_payload(payload).events
 
 
-def judge(engine: Engine, made: Sequence[Payload]) -> None:
-    """What the function does up to the matches."""
-    for payload in made:
-        engine.match(read_payload(payload).events)
-
-
-def _matches(engine: Engine | None, made: Sequence[Payload]) -> int:
+def _matches(engine: Ours | None, made: Sequence[Payload]) -> int:
     if engine is None:
         return 0
-    return sum(len(engine.match(read_payload(payload).events)) for payload in made)
+    return sum(len(engine.match(payload)) for payload in made)
 
 
 def _cell(

@@ -60,6 +60,34 @@ class AnalysisAlarms(Construct):
             _alarm(self, metric, source, f"ekswatch, cluster {cluster}: it {meaning}.", topic)
 
 
+class StaleAlarm(Construct):
+    """Windowed detections have not been judged for hours; silence is the alarm here."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic | None) -> None:
+        super().__init__(scope, construct_id)
+        alarm = cloudwatch.Alarm(
+            self,
+            "WindowsJudged",
+            metric=cloudwatch.Metric(
+                namespace="ekswatch",
+                metric_name="WindowsJudged",
+                dimensions_map={"cluster": "none", "service": "hourly"},
+                statistic="Sum",
+                period=Duration.hours(1),
+            ),
+            alarm_description=(
+                "ekswatch has finished no hourly run for three hours: windowed detections are "
+                "silent. The next run that finishes judges what was missed."
+            ),
+            threshold=1,
+            evaluation_periods=3,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+        if topic:
+            alarm.add_alarm_action(actions.SnsAction(topic))
+
+
 def _alarm(
     scope: Construct,
     name: str,

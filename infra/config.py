@@ -48,7 +48,7 @@ def _cluster_name(name: str) -> str:
 
 def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{', '.join(twice)} stands there twice, name each cluster once")
+        raise ValueError(f"{', '.join(twice)} stands there twice")
     return names
 
 
@@ -93,10 +93,20 @@ def _stack_name(name: str) -> str:
     return name
 
 
+LIVE_LIST = re.compile(r"[a-z0-9_]+=(s3://[a-z0-9.-]{3,63}/[^,\s*]+|ssm:/?[A-Za-z0-9_./-]+)")
+
+
+def _live_list(text: str) -> str:
+    if LIVE_LIST.fullmatch(text):
+        return text
+    raise ValueError(f"{text!r} is no live list, write name=s3://bucket/key or name=ssm:/parameter")
+
+
 def _absent_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+LiveList = Annotated[str, AfterValidator(_live_list)]
 ClusterName = Annotated[str, AfterValidator(_cluster_name)]
 OrNone = BeforeValidator(_absent_if_empty)
 
@@ -113,6 +123,10 @@ class Config(BaseModel):
     tuning: Annotated[Annotated[Path, AfterValidator(_folder)] | None, OrNone] = None
     retention_days: Annotated[int, AfterValidator(_retention)] = Field(default=30)
     stack_name: Annotated[str, AfterValidator(_stack_name)] = "ekswatch"
+    live_lists: Annotated[
+        tuple[LiveList, ...], BeforeValidator(_split), AfterValidator(_all_different)
+    ] = ()
+    live_list_hours: Annotated[int, Field(gt=0, le=24 * 366)] = 168
 
 
 def read_config(context: Mapping[str, Any]) -> Config:

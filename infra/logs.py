@@ -1,5 +1,7 @@
 """LogGroup: a log group that ekswatch owns."""
 
+from collections.abc import Sequence
+
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -26,12 +28,20 @@ RETENTION = {
 class LogGroup(logs.LogGroup):
     """A group named `/ekswatch/<stack>/<name>`, kept as long as asked, deleted with the stack.
 
+    A query that filters by an `indexed` field scans, and pays for, matching lines only.
+
     Nothing is lost with it: the audit events stay in the cluster's own log group, and signals
     can be computed from them again.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, name: str, retention_days: int
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        retention_days: int,
+        indexed: Sequence[str] = (),
     ) -> None:
         super().__init__(
             scope,
@@ -39,4 +49,7 @@ class LogGroup(logs.LogGroup):
             log_group_name=f"/ekswatch/{Stack.of(scope).stack_name}/{name}",
             retention=RETENTION[retention_days],
             removal_policy=RemovalPolicy.DESTROY,
+            field_index_policies=(
+                [logs.FieldIndexPolicy(fields=list(indexed))] if indexed else None
+            ),
         )

@@ -1,5 +1,6 @@
 """What the functions may do, statement by statement. Nothing else is attached to their roles."""
 
+from collections.abc import Iterable
 from typing import cast
 
 from aws_cdk import CfnElement, Stack
@@ -64,6 +65,11 @@ def keep_state(table: dynamodb.ITable) -> iam.PolicyStatement:
     )
 
 
+def read_baselines(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """Read many items by key at once: what is normal in a cluster."""
+    return _allow("ReadBaselines", ["dynamodb:BatchGetItem"], [table.table_arn])
+
+
 def import_findings(stack: Stack) -> iam.PolicyStatement:
     """Write findings to Security Hub under the account's own default product, no other."""
     product = stack.format_arn(
@@ -80,3 +86,30 @@ def publish(findings: FindingsTopic) -> list[iam.PolicyStatement]:
         _allow("PublishFindings", ["sns:Publish"], [findings.topic.topic_arn]),
         _allow("EncryptFindings", ["kms:Decrypt", "kms:GenerateDataKey"], [findings.key.key_arn]),
     ]
+
+
+def read_live_lists(stack: Stack, sources: Iterable[str]) -> list[iam.PolicyStatement]:
+    """Read exactly the objects and parameters that hold live lists; `sources` name=address."""
+    addresses = sorted({source.partition("=")[2] for source in sources})
+    objects = [
+        stack.format_arn(
+            service="s3", region="", account="", resource=address.removeprefix("s3://")
+        )
+        for address in addresses
+        if address.startswith("s3://")
+    ]
+    parameters = [
+        stack.format_arn(
+            service="ssm",
+            resource="parameter",
+            resource_name=address.removeprefix("ssm:").removeprefix("/"),
+        )
+        for address in addresses
+        if address.startswith("ssm:")
+    ]
+    statements = []
+    if objects:
+        statements.append(_allow("ReadLiveLists", ["s3:GetObject"], objects))
+    if parameters:
+        statements.append(_allow("ReadLiveParameters", ["ssm:GetParameter"], parameters))
+    return statements

@@ -5,8 +5,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.alarms import AnalysisAlarms, FunctionAlarms
+from infra.alarms import AnalysisAlarms, FunctionAlarms, StaleAlarm
 from infra.config import Config
+from infra.dashboard import Dashboard
 from infra.failed import FailedEvents
 from infra.function import AnalyzerFunction
 from infra.logs import LogGroup
@@ -15,6 +16,8 @@ from infra.permissions import (
     import_findings,
     keep_state,
     publish,
+    read_baselines,
+    read_live_lists,
     read_signals,
     write_to,
 )
@@ -47,12 +50,15 @@ class EkswatchStack(Stack):
         )
         days = config.retention_days
 
-        signals = LogGroup(self, "Signals", name="signals", retention_days=days)
+        signals = LogGroup(self, "Signals", name="signals", retention_days=days, indexed=["reach"])
         table = StateTable(self, "State")
         failed = FailedEvents(self, "FailedEvents", retention_days=days)
         findings = FindingsTopic(self, "Findings", email=config.email) if config.sns else None
 
-        deliver: list[iam.PolicyStatement] = [keep_state(table)]
+        deliver: list[iam.PolicyStatement] = [
+            keep_state(table),
+            *read_live_lists(self, config.live_lists),
+        ]
         if config.security_hub:
             deliver.append(import_findings(self))
         if findings:
@@ -60,6 +66,8 @@ class EkswatchStack(Stack):
 
         environment = {
             "EKSWATCH_CLUSTERS": ",".join(config.clusters),
+            "EKSWATCH_LIVE_LISTS": ",".join(config.live_lists),
+            "EKSWATCH_LIVE_LIST_HOURS": str(config.live_list_hours),
             "EKSWATCH_RULESET": RULESET,
             "EKSWATCH_SECURITY_HUB": "on" if config.security_hub else "off",
             "EKSWATCH_SIGNALS_LOG_GROUP": signals.log_group_name,
@@ -75,7 +83,7 @@ class EkswatchStack(Stack):
             code=code,
             timeout=Duration.seconds(60),
             environment=environment,
-            statements=[*deliver, write_to("WriteSignals", signals)],
+            statements=[*deliver, read_baselines(table), write_to("WriteSignals", signals)],
             failed=failed,
             retention_days=days,
         )
@@ -86,7 +94,7 @@ class EkswatchStack(Stack):
             code=code,
             timeout=Duration.minutes(10),
             environment=environment,
-            statements=[*deliver, *read_signals(signals)],
+            statements=[*deliver, *read_signals(signals), write_to("WriteSignals", signals)],
             accepted=QUERY_RESULTS_HAVE_NO_ARN,
             failed=failed,
             retention_days=days,
@@ -100,9 +108,12 @@ class EkswatchStack(Stack):
 
         FunctionAlarms(self, "StreamAlarms", name="stream", function=stream.function, topic=topic)
         FunctionAlarms(self, "HourlyAlarms", name="hourly", function=hourly.function, topic=topic)
+        StaleAlarm(self, "StaleWindow", topic=topic)
+        Dashboard(self, "Dashboard", clusters=config.clusters, signals=signals)
 
         CfnOutput(self, "FailedEventsBucket", value=failed.bucket_name)
         CfnOutput(self, "SignalsLogGroup", value=signals.log_group_name)
+        CfnOutput(self, "StateTable", value=table.table_name)
         CfnOutput(self, "StreamFunction", value=stream.function.function_name)
         CfnOutput(self, "HourlyFunction", value=hourly.function.function_name)
         if findings:

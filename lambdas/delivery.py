@@ -11,12 +11,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ekswatch.aws import security_hub, signals, sns
 from ekswatch.aws.clients import client
+from ekswatch.aws.mark import Mark, judged_before
 from ekswatch.aws.settings import Settings
 from ekswatch.aws.sinks import Sink, deliver
 from ekswatch.aws.state import Memory, Remembered
+from ekswatch.correlate.correlate import long_documents
+from ekswatch.correlate.signal import Signal
 from ekswatch.correlate.signal import signals as signals_of
 from ekswatch.findings.finding import Finding
 from ekswatch.rules.match import Match
+from ekswatch.rules.ruleset import Ruleset
 from lambdas.telemetry import Counts, report
 
 
@@ -41,18 +45,37 @@ def send(found: Sequence[Finding], *, settings: Settings, cluster: str, counts: 
     deliver([r.finding for r in remembered], _sinks(settings, remembered, published))
 
 
-def write_signals(
-    matches: Sequence[Match], *, settings: Settings, cluster: str, batch: str, environment: str
+def write_matches(
+    matches: Sequence[Match],
+    *,
+    settings: Settings,
+    ruleset: Ruleset,
+    cluster: str,
+    batch: str,
+    environment: str,
 ) -> int:
     """Write the signals of the matches, and return how many there were.
 
+    Those that come after the run of their window began are noted for the next one.
     Raises: WriteFailed and ClientError when CloudWatch Logs does not take them all.
     """
+    long = long_documents(ruleset)
     made = [
         signal
         for stretch in signals.stretches(matches)
-        for signal in signals_of(stretch, batch=batch)
+        for signal in signals_of(stretch, batch=batch, long=long)
     ]
+    write_signals(made, settings=settings, cluster=cluster, environment=environment)
+    now = datetime.now(UTC)
+    if late := [signal.first_seen for signal in made if signal.first_seen < judged_before(now)]:
+        Mark(client("dynamodb"), settings.table_name).note_late(min(late), now=now)
+    return len(made)
+
+
+def write_signals(
+    made: Sequence[Signal], *, settings: Settings, cluster: str, environment: str
+) -> None:
+    """Raises: WriteFailed and ClientError when CloudWatch Logs does not take them all."""
     signals.write(
         made,
         client=client("logs"),
@@ -60,7 +83,6 @@ def write_signals(
         stream=signals.stream_name(cluster=cluster, environment=environment),
         now=datetime.now(UTC),
     )
-    return len(made)
 
 
 def _sinks(

@@ -1,14 +1,15 @@
 """The stream function: a batch of audit events in, findings and signals out.
 
-Nothing of the AWS SDK is loaded before there is something to send.
+Nothing of the AWS SDK is loaded before there is something to send, or a baseline to ask.
 """
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ekswatch.audit.intake import Batch, read_parts
 from ekswatch.aws.settings import CLUSTER_NAME, Settings
@@ -16,9 +17,17 @@ from ekswatch.aws.sinks import attempt
 from ekswatch.findings.finding import findings, suppressed
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
-from ekswatch.rules.ruleset import load
+from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.ruleset import Ruleset, load
+from lambdas.baselines import Baselines
 from lambdas.place import Context, environment, scope
-from lambdas.telemetry import Counts, counted, logger, report
+from lambdas.telemetry import Counts, counted, heeded, logger, report
+
+if TYPE_CHECKING:
+    from lambdas.live import LiveEngine
+
+MINUTES_HEARD = 120
+"""Minutes remembered per cluster; one that is forgotten is told again."""
 
 IN_THE_LINE = (
     *("EventsReceived", "EventsUnreadable", "EventsPartial", "EventsSkipped"),
@@ -33,9 +42,12 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
     Raises: DeliveryFailed, after every sink was tried, so that Lambda hands the batch in again.
     """
     settings = Settings.from_env(os.environ)
-    engine = _engine(settings.ruleset)
+    baselines = _baselines(settings.ruleset, settings.table_name)
+    outcomes, heard = _outcomes(settings.ruleset), _heard(settings.ruleset)
     with counted() as counts:
+        engine = _current(settings, counts)
         matches: list[Match] = []
+        minutes: list[Match] = []
         cluster = source = ""
         for batch in read_parts(event):
             cluster, source = batch.cluster, batch.source
@@ -43,10 +55,14 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
             if cluster and not CLUSTER_NAME.fullmatch(cluster):
                 _refuse(batch, counts)
                 return
-            matches += _match(engine, batch, counts)
+            matches += baselines.judged(_match(engine, batch, baselines, counts), batch, counts)
+            minutes += heard.new(cluster, outcomes.of_events(batch.events))
             _count(batch, counts)
         found = findings(matches, scope(context, cluster), engine.ruleset.hash)
+        found = heeded(found, engine.ruleset.log_only)
+        matches += outcomes.of_findings(matches)
         counting = [match for match in matches if match.signal and not match.suppressed_by]
+        counting += minutes
         _conclude(source, matches, counts, findings=[finding.id for finding in found])
         steps = {}
         if found:
@@ -57,9 +73,10 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
             )
         if counting:
             steps["signals"] = partial(
-                _write, counting, settings, cluster, _digest(event), context, counts
+                _write, counting, settings, engine.ruleset, cluster, event, context, counts
             )
         attempt(steps)
+        heard.add(cluster, minutes)
 
 
 def _refuse(batch: Batch, counts: Counts) -> None:
@@ -68,9 +85,9 @@ def _refuse(batch: Batch, counts: Counts) -> None:
     report("payload refused: not a cluster's log group", [{"source": batch.source}])
 
 
-def _match(engine: Engine, batch: Batch, counts: Counts) -> list[Match]:
+def _match(engine: Engine, batch: Batch, baselines: Baselines, counts: Counts) -> list[Match]:
     before = engine.errors.copy()
-    matches = engine.match(batch.events)
+    matches = engine.match(batch.events, baselines.of(batch.cluster))
     failures = engine.errors - before
     counts.add(batch.cluster, RuleFailures=failures.total())
     report(
@@ -119,18 +136,20 @@ def _conclude(
 def _write(
     matches: Sequence[Match],
     settings: Settings,
+    ruleset: Ruleset,
     cluster: str,
-    batch: str,
+    event: Mapping[str, Any],
     context: Context,
     counts: Counts,
 ) -> None:
-    from lambdas.delivery import write_signals
+    from lambdas.delivery import write_matches
 
-    written = write_signals(
+    written = write_matches(
         matches,
         settings=settings,
+        ruleset=ruleset,
         cluster=cluster,
-        batch=batch,
+        batch=_digest(event),
         environment=environment(context),
     )
     counts.add(cluster, Signals=written)
@@ -144,3 +163,53 @@ def _digest(event: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=1)
 def _engine(ruleset: Path) -> Engine:
     return Engine(load(ruleset.read_bytes()))
+
+
+def _current(settings: Settings, counts: Counts) -> Engine:
+    """The engine, with the live lists of the moment where there are any."""
+    if not settings.live_lists:
+        return _engine(settings.ruleset)
+    return _live(settings.ruleset, settings.live_lists).current(counts)
+
+
+@lru_cache(maxsize=1)
+def _live(ruleset: Path, sources: tuple[tuple[str, str], ...]) -> "LiveEngine":
+    from ekswatch.aws.live_lists import LiveLists  # loads the AWS SDK
+    from lambdas.live import LiveEngine
+
+    return LiveEngine(ruleset, LiveLists(sources))
+
+
+@lru_cache(maxsize=1)
+def _baselines(ruleset: Path, table_name: str) -> Baselines:
+    return Baselines(_engine(ruleset).ruleset, table_name)
+
+
+@lru_cache(maxsize=1)
+def _outcomes(ruleset: Path) -> Outcomes:
+    return Outcomes(_engine(ruleset).ruleset)
+
+
+class Heard:
+    """The newest minutes of each cluster that this execution environment has told of.
+
+    A minute has many deliveries, and one signal of it says as much as all.
+    """
+
+    def __init__(self) -> None:
+        self._minutes: dict[str, dict[tuple[str, datetime], None]] = {}
+
+    def new(self, cluster: str, minutes: Sequence[Match]) -> list[Match]:
+        known = self._minutes.get(cluster, {})
+        return [one for one in minutes if (one.document, one.first_seen) not in known]
+
+    def add(self, cluster: str, minutes: Sequence[Match]) -> None:
+        known = self._minutes.setdefault(cluster, {})
+        known |= dict.fromkeys((one.document, one.first_seen) for one in minutes)
+        for oldest in list(known)[:-MINUTES_HEARD]:
+            del known[oldest]
+
+
+@lru_cache(maxsize=1)
+def _heard(ruleset: Path) -> Heard:  # noqa: ARG001 - as long as these rules are loaded
+    return Heard()

@@ -7,6 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
+from ekswatch.findings.finding import Finding
+
 NAMESPACE = "ekswatch"
 METRICS = (
     ("EventsReceived", "audit records that came in, readable or not"),
@@ -15,13 +17,18 @@ METRICS = (
     ("EventsSkipped", "records of other control-plane logs"),
     ("PayloadsRefused", "payloads of log groups that are not a cluster's"),
     ("Matches", "detections that held, expected or not"),
+    ("MatchesKnown", "matches of what a cluster does all the time, by its baseline"),
+    ("MatchesLearning", "matches of what a baseline is still learning"),
+    ("MatchesNew", "matches of what a baseline had not seen before"),
     ("Suppressed", "matches that a filter says are expected"),
     ("Findings", "findings made"),
     ("Signals", "signals written (stream) or read (hourly)"),
     ("SignalsUnreadable", "lines of the signals log group that could not be read"),
+    ("WindowsJudged", "hourly runs that judged every cluster"),
+    ("LiveListErrors", "lists that could not be read again, so that older values stay"),
     ("RuleFailures", "evaluations of a detection that raised"),
     ("Notifications", "findings that were due for a message"),
-    ("StateErrors", "findings for which the table did not answer"),
+    ("StateErrors", "findings and novel matches for which the table did not answer"),
     ("Failures", "invocations that raised"),
 )
 """Every metric, a count. Dimensions: `cluster`, and `service` where Powertools is told one."""
@@ -84,3 +91,18 @@ def report(problem: str, details: Sequence[dict[str, Any]]) -> None:
         logger.warning(problem, **detail)
     if len(details) > LINES_PER_PROBLEM:
         logger.warning(problem, left_out=len(details) - LINES_PER_PROBLEM)
+
+
+def heeded(found: Sequence[Finding], log_only: Sequence[str]) -> list[Finding]:
+    """The findings to deliver; those of detections that are only to be logged are logged."""
+    for finding in found:
+        if finding.detection.slug in log_only:
+            logger.info(
+                "finding logged only",
+                finding=finding.id,
+                detection=finding.detection.slug,
+                severity=finding.severity.name,
+                cluster=finding.scope.cluster,
+                said=finding.message,
+            )
+    return [finding for finding in found if finding.detection.slug not in log_only]

@@ -33,6 +33,7 @@ MAY_IMPORT = {
         "ekswatch.rules",
         "ekswatch.correlate",
         "ekswatch.findings",
+        "ekswatch.aws",
         "ekswatch.local",
     },
     "infra": set(),

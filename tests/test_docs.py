@@ -41,7 +41,7 @@ def test_every_setting_is_documented() -> None:
     keys = re.findall(r"^    (\w+): (?:Annotated|bool)", source, re.MULTILINE)
     page = (ROOT / "docs" / "deploying.md").read_text()
 
-    assert len(keys) == 7
+    assert len(keys) == 9
     assert [key for key in keys if f"| `{key}` |" not in page] == []
 
 

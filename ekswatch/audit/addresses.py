@@ -49,6 +49,21 @@ def address_class(text: str) -> str:
     return "private" if _within(number, PRIVATE_4 if is_ipv4 else PRIVATE_6) else "public"
 
 
+@lru_cache(maxsize=4096)
+def network(text: str) -> str:
+    """Return the network of a public address (/24, for IPv6 /48), else its class.
+
+    A text that is no address is its own network.
+    """
+    kind = address_class(text)
+    if kind != "public":
+        return kind if kind != "unknown" else text
+    packed = _packed(text) or b""
+    if len(packed) == 4:
+        return f"{socket.inet_ntop(socket.AF_INET, packed[:3] + bytes(1))}/24"
+    return f"{socket.inet_ntop(socket.AF_INET6, packed[:6] + bytes(10))}/48"
+
+
 def _packed(text: str) -> bytes | None:
     """Return the 4 or 16 bytes of an address; a mapped IPv4 address has 4."""
     text, _, _zone = text.partition("%")

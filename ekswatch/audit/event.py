@@ -24,6 +24,8 @@ from ekswatch.audit.lenient import flag, mapping, objects, text
 
 T = TypeVar("T")
 
+AUDIT_API = "audit.k8s.io/"
+
 NO_BODY = msgspec.Raw(b"null")
 
 Extra = Mapping[str, tuple[str, ...]]
@@ -136,7 +138,7 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
     @property
     def is_audit(self) -> bool:
         """Whether this is an audit event: by its kind, or by a verb and whom or what it names."""
-        if self.kind == "Event" and self.apiVersion.startswith("audit.k8s.io/"):
+        if self.kind == "Event" and self.apiVersion.startswith(AUDIT_API):
             return True
         named = self.user.username or self.objectRef.resource or self.requestURI
         return bool(self.verb and named)

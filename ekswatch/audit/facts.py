@@ -6,10 +6,14 @@ fields alone. Credentials (ARN, session, access key, pod) belong to the user who
 authenticated, also when that user impersonates another.
 """
 
+import re
 from urllib.parse import unquote, unquote_plus
 
-from ekswatch.audit.addresses import address_class
+import msgspec
+
+from ekswatch.audit.addresses import address_class, network
 from ekswatch.audit.event import NO_BODY, AuditEvent, Owner
+from ekswatch.audit.lenient import objects, text
 from ekswatch.audit.resources import CLUSTER_SCOPED, WORKLOAD_OWNERS
 
 POD_NAME = "authentication.kubernetes.io/pod-name"
@@ -47,7 +51,33 @@ CHILD_CONTROLLERS = frozenset(
 )
 """The accounts that turn a workload into its children."""
 
+FAILED_OPEN = (
+    "failed-open.mutation.webhook.admission.k8s.io/",
+    "failed-open.mutating.webhook.admission.k8s.io/",
+    "failed-open.validating.webhook.admission.k8s.io/",
+)
+"""What the keys of annotations start with that name a webhook which did not answer."""
+
+AUDIT_VIOLATIONS = "pod-security.kubernetes.io/audit-violations"
+POLICY_FAILURE = "validation.policy.admission.k8s.io/validation_failure"
+"""Annotations in which the API server says what is wrong with an object."""
+
+REFUSED_BY_POLICY = ("violates PodSecurity", "ValidatingAdmissionPolicy '")
+"""Words of a refusal by Pod Security, and by an admission policy of the API server."""
+
+_RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
+GENERATED_NAME = re.compile(
+    rf"(.+?)-\d{{8,10}}-{_RANDOM}{{5}}"  # of a CronJob's Job
+    rf"|(.+?)-{_RANDOM}{{6,10}}-{_RANDOM}{{5}}"  # of a Deployment's ReplicaSet
+    rf"|(.+)-{_RANDOM}{{5}}"  # of a DaemonSet, ReplicaSet or Job
+    r"|(.+)-\d{1,9}"  # of a StatefulSet
+)
+"""Names that controllers give pods; their random parts have no vowels, 0, 1 and 3."""
+
 CHILD_RESOURCES = frozenset({"jobs", "pods", "replicasets"})
+
+CARRIED_OUT = frozenset({"attach", "exec", "portforward", "proxy", "token"})
+"""Subresources that do their work however the request asks for a dry run."""
 
 
 # Who
@@ -178,6 +208,11 @@ def source_class(event: AuditEvent) -> str:
     return address_class(event.sourceIPs[-1]) if event.sourceIPs else "unknown"
 
 
+def source_network(event: AuditEvent) -> str | None:
+    """Return the /24 (IPv6: /48) of a public last address, else private or loopback."""
+    return network(event.sourceIPs[-1]) or None if event.sourceIPs else None
+
+
 def source_any_public(event: AuditEvent) -> bool | None:
     if not event.sourceIPs:
         return None
@@ -239,6 +274,25 @@ def request_creates(event: AuditEvent) -> bool | None:
     return event.verb == "create" or made
 
 
+def request_dry_run(event: AuditEvent) -> bool:
+    """Return whether the API server was asked to try the request only, and does so.
+
+    It knows the parameter in this spelling alone, and refuses any value but All. Where it
+    connects to something, and where it issues a token, it ignores the parameter; a delete
+    with a body is decided by the body.
+    Source: k8s.io/apiserver/pkg/endpoints/handlers, rest.go and delete.go.
+    """
+    if verb_class(event) not in ("write", "delete") or event.objectRef.subresource in CARRIED_OUT:
+        return False
+    if verb_class(event) == "delete":
+        if event.requestObject != NO_BODY:
+            return b'"dryRun":["All"]' in bytes(event.requestObject)
+        if event.level == "Metadata":  # there may have been a body
+            return False
+    values = {value for key, value in event.query if key == "dryRun"}
+    return values == {"All"}
+
+
 def _parameter(event: AuditEvent, name: str) -> str | None:
     if name not in event.requestURI:
         return None
@@ -277,6 +331,19 @@ def object_ref(event: AuditEvent) -> str | None:
     if ref.resource in CLUSTER_SCOPED or (ref.name and not ref.namespace):
         return f"{ref.resource} {name}"
     return f"{ref.resource} {ref.namespace or '*'}/{name}"
+
+
+def object_workload(event: AuditEvent) -> str | None:
+    """Return the name of the workload that a pod's name tells of, of any other object its own.
+
+    Controllers name their pods after themselves and end the name in letters and digits of
+    their own choice, a StatefulSet in a number.
+    """
+    name = object_name(event)
+    if name is None or event.objectRef.resource != "pods":
+        return name
+    generated = GENERATED_NAME.fullmatch(name)
+    return next(filter(None, generated.groups())) if generated else name
 
 
 def controller_child(event: AuditEvent) -> bool:
@@ -351,6 +418,38 @@ def authorization_role(event: AuditEvent) -> str | None:
         if kind in reason:
             return reason.partition(kind)[2].partition('"')[0] or None
     return None
+
+
+def admission_failed_open(event: AuditEvent) -> tuple[str, ...] | None:
+    """Return the webhooks that did not answer, and whose policy let the request through."""
+    found = [
+        str(name) for key, name in event.annotations.items() if key.startswith(FAILED_OPEN) and name
+    ]
+    return tuple(dict.fromkeys(found)) or None
+
+
+def admission_violations(event: AuditEvent) -> tuple[str, ...] | None:
+    """Return what Pod Security and admission policies said is wrong with the object.
+
+    The words of the annotations, and the message of a refusal that came from one of them.
+    """
+    said = [event.annotations.get(AUDIT_VIOLATIONS, "")]
+    said += _policy_failures(event.annotations.get(POLICY_FAILURE, ""))
+    if any(words in event.responseStatus.message for words in REFUSED_BY_POLICY):
+        said.append(event.responseStatus.message)
+    return tuple(dict.fromkeys(filter(None, said))) or None
+
+
+def _policy_failures(annotation: str) -> list[str]:
+    """The messages of violated admission policies; the whole text where it cannot be read."""
+    if not annotation:
+        return []
+    try:
+        failures = msgspec.json.decode(annotation)
+    except (msgspec.DecodeError, RecursionError):
+        return [annotation]
+    found = [text(failure.get("message")) for failure in objects(failures)]
+    return found if any(found) else [annotation]
 
 
 # How much of it was recorded

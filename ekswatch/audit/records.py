@@ -17,7 +17,8 @@ NOTHING_LEFT = "nothing of an audit event left"
 AUDIT_STREAM = "kube-apiserver-audit"
 """Prefix of the audit streams in a control plane's log group; the other types differ."""
 
-_decode = msgspec.json.Decoder(AuditEvent).decode
+decode_event = msgspec.json.Decoder(AuditEvent).decode
+"""Raises: msgspec.DecodeError, UnicodeError, RecursionError."""
 
 Reason = str
 """Why a record is not an audit event: one of the constants above, so that it can be counted."""
@@ -70,7 +71,7 @@ def read_record(message: str | bytes, logged_at_ms: int = 0) -> AuditEvent | Rea
     in for the stage timestamp where the record has lost its own times. Never raises.
     """
     try:
-        event = _decode(message)
+        event = decode_event(message)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _read_damaged(message, logged_at_ms)
     if not event.is_audit:

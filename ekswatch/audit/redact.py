@@ -155,8 +155,23 @@ SECRET_KEY_CHARACTERS = 40
 _LONG_RUN = re.compile(r"[A-Za-z0-9/+]{40}")
 """In every text that holds such a key; found faster than the key."""
 
-_MARKS = tuple({mark: 0 for pattern in _PATTERNS for mark in pattern.marks})
-"""A text without any of them holds no secret but such a key; most texts are like that."""
+_HINTS = (
+    *("pass", "pwd", "secret", "token", "credential", "apikey", "privatekey", "eyj"),
+    *("iqoj", "fwog", "fqog", "xox", "bearer", "authorization:", ":/", "mysql", "mariadb"),
+)
+_HINTS_WITH_DASH = ("-----begin", "k8s-aws-v1", "glpat-", "-u", "api-key", "private-key")
+_HINTS_WITH_UNDERSCORE = (
+    *("gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "sk_live_", "api_key", "private_key"),
+)
+"""Parts of all marks: a text without any of them holds no secret but such a key. Most are so."""
+
+
+def _may_hold_secrets(folded: str) -> bool:
+    return (
+        _holds_any(folded, _HINTS)
+        or ("-" in folded and _holds_any(folded, _HINTS_WITH_DASH))
+        or ("_" in folded and _holds_any(folded, _HINTS_WITH_UNDERSCORE))
+    )
 
 
 def redact(text: str) -> str:
@@ -182,7 +197,7 @@ def _without_secrets(text: str) -> str:
 
 def _hidden(text: str) -> str:
     folded = text.casefold()
-    if _holds_any(folded, _MARKS):
+    if _may_hold_secrets(folded):
         for pattern in _PATTERNS:
             text = pattern.hide(text, folded)
     if len(text) < SECRET_KEY_CHARACTERS or not _LONG_RUN.search(text):

@@ -5,11 +5,14 @@ log stream. Source: Lambda developer guide, "Using Lambda with CloudWatch Logs".
 """
 
 from binascii import a2b_base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import orjson
+import pybase64
 
+from ekswatch.audit.event import AUDIT_API, AuditEvent
 from ekswatch.audit.inflate import GZIP_MAGIC, GzipError, inflate, inflated_at_once
 from ekswatch.audit.records import (
     AUDIT_STREAM,
@@ -18,6 +21,7 @@ from ekswatch.audit.records import (
     Outcome,
     Unreadable,
     batch,
+    decode_event,
     joined,
     read_record,
 )
@@ -39,37 +43,29 @@ class PayloadError(ValueError):
     """What the function was invoked with is not a CloudWatch Logs subscription payload."""
 
 
-class LogEvent(msgspec.Struct, frozen=True, gc=False):
-    """One record of a log stream; `timestamp` is in milliseconds since 1970."""
-
-    id: str = ""
-    timestamp: int = 0
-    message: str = ""
-
-
 class Envelope(msgspec.Struct, frozen=True):
-    """The decompressed payload. Account-level policies add keys that we do not need."""
+    """What a payload says of its records. Account-level policies add keys that we do not need."""
 
     messageType: str = ""  # noqa: N815 (the payload's own name)
     owner: str = ""
     logGroup: str = ""  # noqa: N815 (the payload's own name)
     logStream: str = ""  # noqa: N815 (the payload's own name)
-    logEvents: tuple[LogEvent, ...] = ()  # noqa: N815 (the payload's own name)
 
 
-class RawEnvelope(msgspec.Struct, frozen=True):
-    """The same with its log events unread."""
+class RawEnvelope(Envelope, frozen=True):
+    """The same with its records unread."""
 
-    messageType: str = ""  # noqa: N815 (the payload's own name)
-    owner: str = ""
-    logGroup: str = ""  # noqa: N815 (the payload's own name)
-    logStream: str = ""  # noqa: N815 (the payload's own name)
     logEvents: tuple[msgspec.Raw, ...] = ()  # noqa: N815 (the payload's own name)
 
 
-_decode = msgspec.json.Decoder(Envelope).decode
+LogEvent = dict[str, Any]
+"""A record: `message`, its `id`, and `timestamp` in milliseconds since 1970."""
+
 _decode_raw = msgspec.json.Decoder(RawEnvelope).decode
-_decode_event = msgspec.json.Decoder(LogEvent).decode
+
+BAD_JSON = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeError, RecursionError)
+BAD_SHAPE = (TypeError, KeyError, AttributeError)
+"""What reading raises for values of the wrong type, and for keys that are not there."""
 
 
 def read_payload(payload: Mapping[str, Any]) -> Batch:
@@ -120,8 +116,8 @@ def read_envelope(raw: bytes, damage: str = "") -> Batch:
     """Return the records of a decompressed payload; `damage` says why it is not all there."""
     if not damage:
         try:
-            return _read_whole(_decode(raw))
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _read_whole(orjson.loads(raw))
+        except (*BAD_JSON, *BAD_SHAPE):
             pass
     return _read_damaged(raw, damage)
 
@@ -136,7 +132,7 @@ def cluster_of(log_group: str) -> str:
 def _unpacked(data: str) -> bytes | None:
     """Return the decoded bytes; of damaged text what still begins like gzip, else None."""
     try:
-        return a2b_base64(data, strict_mode=True)
+        return pybase64.b64decode(data, validate=True)
     except ValueError:
         pass
     try:
@@ -169,32 +165,63 @@ def _inflated_by(packed: bytes, feed_bytes: int) -> tuple[bytes, str]:
     return b"".join(parts), ""
 
 
-def _read_whole(envelope: Envelope) -> Batch:
+def _read_whole(payload: Any) -> Batch:
+    """Raises: one of BAD_JSON or BAD_SHAPE for values of the wrong type."""
+    envelope = msgspec.convert(payload, Envelope)
+    records: list[LogEvent] = payload.get("logEvents") or []
     if envelope.messageType == CONTROL_MESSAGE:
         return _batch_of(envelope, ())
     if not envelope.logStream.startswith(AUDIT_STREAM):
-        return _batch_of(envelope, (), skipped=len(envelope.logEvents))
-    outcomes = [
-        (one.id or f"record {number}", read_record(one.message, one.timestamp))
-        for number, one in enumerate(envelope.logEvents, 1)
-    ]
-    return _batch_of(envelope, outcomes)
+        return _batch_of(envelope, (), skipped=len(records))
+    return _batch_read(envelope, records, 1)
+
+
+def _batch_read(envelope: Envelope, records: Iterable[LogEvent], first: int) -> Batch:
+    """Return the records as a batch; `first` is the number of the first. Raises: as above."""
+    events, unreadable = list[AuditEvent](), list[Unreadable]()
+    for number, record in enumerate(records, first):
+        message = record["message"]
+        try:
+            event = decode_event(message)
+            whole = event.kind == "Event" and event.apiVersion.startswith(AUDIT_API)
+            if whole and event.requestReceivedTimestamp:
+                events.append(event)
+                continue
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            pass
+        outcome = read_record(message, _milliseconds(record))  # another shape, or damaged
+        if isinstance(outcome, str):
+            unreadable.append(Unreadable(str(record.get("id") or f"record {number}"), outcome))
+        else:
+            events.append(outcome)
+    return Batch(
+        cluster=cluster_of(envelope.logGroup),
+        account=envelope.owner,
+        events=tuple(events),
+        unreadable=tuple(unreadable),
+        skipped=0,
+        source=_source(envelope),
+    )
+
+
+def _milliseconds(record: LogEvent) -> int:
+    found = record.get("timestamp")
+    return found if isinstance(found, int) else 0
 
 
 def _read_raw(envelope: RawEnvelope) -> Iterator[Batch]:
     """Yield the batches of a large envelope, each read only when it is asked for."""
-    head = Envelope(envelope.messageType, envelope.owner, envelope.logGroup, envelope.logStream)
     for start in range(0, max(1, len(envelope.logEvents)), PART_RECORDS):
         part = envelope.logEvents[start : start + PART_RECORDS]
-        yield _batch_of(head, [_read_one(raw, start + n) for n, raw in enumerate(part, 1)])
+        yield _read_part(envelope, part, start + 1)
 
 
-def _read_one(raw: msgspec.Raw, number: int) -> Outcome:
+def _read_part(envelope: Envelope, part: Sequence[msgspec.Raw], first: int) -> Batch:
     try:
-        one = _decode_event(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _read_element(bytes(raw), number)
-    return one.id or f"record {number}", read_record(one.message, one.timestamp)
+        return _batch_read(envelope, [orjson.loads(bytes(raw)) for raw in part], first)
+    except (*BAD_JSON, *BAD_SHAPE):
+        outcomes = [_read_element(bytes(raw), number) for number, raw in enumerate(part, first)]
+        return _batch_of(envelope, outcomes)
 
 
 def _read_damaged(raw: bytes, damage: str) -> Batch:
@@ -258,10 +285,14 @@ def _batch_of(
         outcomes,
         cluster=cluster_of(envelope.logGroup),
         account=envelope.owner,
-        source=f"{envelope.logGroup}:{envelope.logStream}",
+        source=_source(envelope),
         skipped=skipped,
         extra=extra,
     )
+
+
+def _source(envelope: Envelope) -> str:
+    return f"{envelope.logGroup}:{envelope.logStream}"
 
 
 def _nothing(reason: str) -> Batch:

@@ -19,6 +19,9 @@ EVENT = ""
 
 POD_VIEWS = ("pod", "container", "volume")
 
+OUTCOMES = ("finding", "delivery", "list")
+"""Views of what was made of events: the event itself is gone there."""
+
 ONE_KEY_BELOW = frozenset({"annotations", "labels"})
 """Below these segments of a body path the rest of the path is one key, dots and all."""
 
@@ -86,7 +89,16 @@ def lookup(field: str, view: str = EVENT) -> Field | None:
     found = FIELDS.get(field) or next(
         (f for f in FIELDS.values() if f.prefix and _below(field, f.prefix)), None
     )
-    return found if found is not None and {EVENT, view} & {*found.views} else None
+    return found if found is not None and has(view, found) else None
+
+
+def has(view: str, field: Field) -> bool:
+    """Return whether a view has a field: its own, or one of the event."""
+    if view in field.views:
+        return True
+    if view in OUTCOMES:
+        return view == "finding" and field.name in SUMMARY
+    return EVENT in field.views
 
 
 def _below(field: str, prefix: str) -> str:
@@ -233,6 +245,12 @@ DERIVED = (
         "loopback, private, public or unknown: the network of the last address.",
         facts.source_class,
     ),
+    _header(
+        "source.network",
+        "string",
+        "Network of the last address: its /24 (IPv6: /48) where it is public, else its class.",
+        facts.source_network,
+    ),
     _header("source.any_public", "bool", "Some address is public.", facts.source_any_public),
     _header(
         "client.family",
@@ -249,6 +267,12 @@ DERIVED = (
     ),
     _header(
         "request.field_selector", "string", "Field selector, decoded.", facts.request_field_selector
+    ),
+    _header(
+        "request.dry_run",
+        "bool",
+        "The server only tried the write, and kept nothing.",
+        facts.request_dry_run,
     ),
     _header(
         "request.target",
@@ -274,6 +298,24 @@ DERIVED = (
         "string",
         "pods payments/web, secrets payments/*, clusterroles admin; or the path.",
         facts.object_ref,
+    ),
+    _body(
+        "object.workload",
+        "string",
+        "Name of the workload that a pod's name tells of; of other objects their own.",
+        facts.object_workload,
+    ),
+    _header(
+        "admission.failed_open",
+        "strings",
+        "Webhooks that did not answer, and let the request through.",
+        facts.admission_failed_open,
+    ),
+    _header(
+        "admission.violations",
+        "strings",
+        "What Pod Security and admission policies said is wrong with the object.",
+        facts.admission_violations,
     ),
     _header("authorization.decision", "string", "allow or forbid.", facts.authorization_decision),
     _header(
@@ -313,13 +355,25 @@ PODS = (
     _pod("pod.host_ports", "strings", "Ports opened on the node."),
     _pod("pod.share_process_namespace", "bool", "Its containers see each other's processes."),
     _pod("pod.sysctls", "strings", "Kernel parameters set, by name."),
+    _pod(
+        "pod.relaxed",
+        "strings",
+        "Isolation that the spec gives up, as in runAsUser 0, allowPrivilegeEscalation, "
+        "seccomp Unconfined, sysctl net.core.somaxconn; not what hosts and privileges have.",
+    ),
     _pod("pod.service_account", "string", "Service account that the pod runs as."),
+    _pod(
+        "pod.account",
+        "string",
+        "User name of that account: system:serviceaccount:data:reports.",
+    ),
     _pod("pod.automount_token", "bool", "Mounts a token; absent when the account decides."),
     _pod("pod.node", "string", "Node that the spec names."),
     _pod("pod.priority_class", "string", "Priority class."),
     _pod("pod.images", "strings", "Images of all containers, as written."),
     _pod("pod.host_paths", "strings", "Host paths of all volumes, cleaned."),
     _pod("pod.privileged", "bool", "Some container is privileged."),
+    _pod("pod.capabilities", "strings", "Capabilities that some container adds."),
     _pod("pod.labels.<key>", "string", "Label of the pods."),
     _pod("pod.annotations.<key>", "string", "Annotation of the pods."),
     _pod("pod.owner_kind", "string", "Kind of the object's controller."),
@@ -336,6 +390,7 @@ PODS = (
     ),
     _row("container.name", "string", "Name of the container."),
     _row("container.kind", "string", "container, init or ephemeral."),
+    _row("container.added", "bool", "The request adds it to a workload that is there already."),
     _row("container.image", "string", "Image as written."),
     _row("container.repository", "string", "Image without tag and digest, Docker Hub in full."),
     _row("container.registry", "string", "Host of the registry."),
@@ -353,7 +408,20 @@ PODS = (
     _row("container.proc_mount", "string", "How /proc is mounted, when the spec says."),
     _row("container.command", "string", "Command and arguments, joined by a blank."),
     _row("container.hooks", "strings", "Commands of lifecycle hooks and probes."),
+    _row(
+        "container.decoded",
+        "strings",
+        "Command and hooks as written, and without percent-encoding, Base64 and quotes.",
+    ),
+    _row("container.outside_hosts", "strings", "Hosts outside the cluster that they name."),
     _row("container.env_names", "strings", "Names of environment variables."),
+    _row("container.env_peers", "strings", "Hosts with scheme or port in their values."),
+    _row(
+        "container.credentials",
+        "strings",
+        "Kind and place of credentials in plain text, as in password in env DB_PASSWORD; "
+        "never the credentials.",
+    ),
     _row("container.mounts", "strings", "Mount paths."),
     _row("container.ports", "strings", "Container ports."),
     _row("container.stdin", "bool", "Keeps standard input open."),
@@ -379,6 +447,15 @@ OTHER_ROWS = (
     _row("role.kind", "string", "Role or ClusterRole.", "grant", "subject"),
     _row("role.name", "string", "Name of the role, or of the role bound.", "grant", "subject"),
     _row("role.namespace", "string", "Namespace of the role.", "grant"),
+    _row(
+        "role.aggregates_to",
+        "strings",
+        "Roles that collect its rules by a label: admin, edit, view or one of your own.",
+        "grant",
+    ),
+    _row("role.labels_written", "bool", "The request writes labels of the role.", "grant"),
+    _row("account.role_arn", "string", "IAM role that its pods may assume, by annotation."),
+    _row("account.role_written", "bool", "The request writes that annotation."),
     _row("subject.kind", "string", "User, Group or ServiceAccount."),
     _row("subject.name", "string", "Name of the subject."),
     _row("subject.namespace", "string", "Namespace of a service account."),
@@ -389,6 +466,12 @@ OTHER_ROWS = (
     _row("binding.namespace", "string", "Namespace of the binding.", "subject"),
     _row("command.words", "strings", "Words of the command, decoded, in order."),
     _row("command.text", "string", "The words, joined by a blank."),
+    _row(
+        "command.decoded",
+        "strings",
+        "The text as written, and without percent-encoding, Base64 and quotes.",
+    ),
+    _row("command.outside_hosts", "strings", "Hosts outside the cluster that it names."),
     _row("command.word", "string", "First word without its folder."),
     _row("command.tty", "bool", "With a terminal."),
     _row("command.stdin", "bool", "With standard input."),
@@ -402,12 +485,132 @@ OTHER_ROWS = (
     _row("webhook.api_groups", "strings", "API groups of all its rules."),
     _row("webhook.operations", "strings", "Operations of all its rules."),
     _row("webhook.written", "bool", "False for a patch of nothing but caBundle or metadata."),
+    _row("finding.detection", "string", "Slug of the detection."),
+    _row("finding.severity", "string", "informational, low, medium, high or critical."),
+    _row("finding.risk", "int", "Risk score, 0 to 100: impact times confidence over 100."),
+    _row("finding.tactic", "string", "ATT&CK tactic of the detection, the first if it has more."),
+    _row("finding.leading", "bool", "No other finding of the same request is more severe."),
+    _row("delivery.events", "int", "Events of that minute in one delivery."),
+    _row("list.name", "string", "Name of a list that is read at run time."),
+    _row("list.source", "string", "Where it is read from: s3://bucket/key or ssm:/parameter."),
+    _row("list.values", "int", "How many values it has."),
+    _row("list.age_hours", "int", "Hours since its source was changed; absent if never read."),
+    _row("list.stale_hours", "int", "Age at which it counts as stale."),
+    _row("list.stale", "bool", "It is older than that, or was never read."),
+    _row("list.problem", "string", "Why the last reading failed."),
     _row("service.type", "string", "ClusterIP, NodePort, LoadBalancer or ExternalName."),
     _row("service.ports", "strings", "Ports, as in 80:30080/TCP."),
     _row("service.node_ports", "strings", "Ports opened on every node."),
     _row("service.external_ips", "strings", "External addresses."),
     _row("service.source_ranges", "strings", "Ranges that a load balancer lets in."),
     _row("service.written", "bool", "The request writes the spec; false for a patch beside it."),
+    _row("service.selector", "strings", "Labels of the pods behind it, as in app=web."),
+    _row("service.load_balancer_class", "string", "Controller that makes the load balancer."),
+    _row("service.internet_facing", "bool", "AWS makes a load balancer with public addresses."),
+    _row("service.exposure_written", "bool", "The request sets type, class, ranges or scheme."),
+    _row("service.annotations.<key>", "string", "Annotation of the service, after the write."),
+    _row("ingress.class", "string", "Class, by field or by annotation."),
+    _row("ingress.hosts", "strings", "Host names that it answers to."),
+    _row("ingress.paths", "strings", "Paths that it answers to, as written."),
+    _row("ingress.backends", "strings", "Names of the services behind it."),
+    _row("ingress.tls", "bool", "The spec has certificates."),
+    _row("ingress.tls_written", "bool", "The request writes them, or takes them away."),
+    _row("ingress.settings", "strings", "Annotations that the request sets, as key=value."),
+    _row("ingress.written", "bool", "The request writes the spec; false for a patch beside it."),
+    _row("ingress.annotations.<key>", "string", "Annotation of the ingress, after the write."),
+    _row("scale.kind", "string", "Kind of what is scaled."),
+    _row("scale.to", "int", "Pods that it shall have; at most, for an autoscaler."),
+    _row("scale.from", "int", "Pods that the server saw last; absent without an answer."),
+    _row("scale.factor", "int", "How many times as many as there were, rounded up."),
+    _row("token.user", "string", "Service account that the token is for, as a user name."),
+    _row("token.audience", "string", "Who shall accept it; absent when none is named."),
+    _row("token.expiration_seconds", "int", "For how long it is asked."),
+    _row("token.bound_kind", "string", "Kind of the object that it ends with, as in Pod."),
+    _row("token.bound_name", "string", "Name of that object."),
+    _row("certificate.signer", "string", "Signer that is asked."),
+    _row("certificate.usages", "strings", "What the key may be used for."),
+    _row("certificate.expiration_seconds", "int", "For how long it is asked."),
+    _row("certificate.requester", "string", "Who made the request, as the API server recorded."),
+    _row("certificate.conditions", "strings", "Approved, Denied, Failed, after the write."),
+    _row("certificate.common_name", "string", "User name that it asks for."),
+    _row("certificate.organizations", "strings", "Groups that it asks for."),
+    _row("certificate.readable", "bool", "The subject could be read."),
+    _row("certificate.text", "string", "Printable characters of one that could not."),
+    _row("mapping.kind", "string", "role, user or account: the part that it stands in."),
+    _row("mapping.arn", "string", "ARN of the IAM role or user."),
+    _row("mapping.account", "string", "AWS account of it."),
+    _row("mapping.foreign", "bool", "Not the account of the caller; absent when unknown."),
+    _row("mapping.username", "string", "User that it becomes."),
+    _row("mapping.groups", "strings", "Groups that it gets."),
+    _row("mapping.text", "string", "The entry as written."),
+    _row("mapping.plain", "bool", "Has no form of YAML that could not be read."),
+    _row("mapping.written", "bool", "The request writes this part of the config map."),
+    _row("namespace.enforce", "string", "Pod Security level that is enforced, after the write."),
+    _row("namespace.audit", "string", "Pod Security level that is audited."),
+    _row("namespace.warn", "string", "Pod Security level that is warned of."),
+    _row("namespace.labels_set", "strings", "Keys of the labels that the request writes."),
+    _row("namespace.labels_removed", "strings", "Keys that a patch removes; a star for all."),
+    _row("namespace.labels.<key>", "string", "Label of the namespace, after the write."),
+    _row("namespace.annotations.<key>", "string", "Annotation of the namespace."),
+    _row("extension.kind", "string", "APIService or CustomResourceDefinition."),
+    _row("extension.group", "string", "API group."),
+    _row("extension.service", "string", "Namespace/name of the service that serves or converts."),
+    _row("extension.url", "string", "URL of a conversion webhook."),
+    _row("extension.external", "bool", "The URL's host is outside the cluster."),
+    _row("extension.insecure", "bool", "The server's certificate is not verified."),
+    _row("extension.conversion", "string", "None or Webhook."),
+    _row("extension.written", "bool", "The request writes where requests or objects go."),
+    _row("node.name", "string", "Name of the node."),
+    _row("node.own", "bool", "The actor is that node."),
+    _row("node.labels_set", "strings", "Keys of the labels that the request writes."),
+    _row("node.labels_removed", "strings", "Keys that a patch removes; a star for all."),
+    _row("node.taints", "strings", "Taints after the write, as in dedicated=gpu:NoSchedule."),
+    _row("node.taints_written", "bool", "The request writes the taints."),
+    _row("node.taints_removed", "bool", "A patch leaves no taint, or takes one out."),
+    _row("node.unschedulable", "bool", "Takes no new pods, after the write."),
+    _row("node.unschedulable_written", "bool", "The request writes that."),
+    _row("node.provider_id", "string", "Instance that the node claims to be."),
+    _row("node.provider_id_written", "bool", "The request writes that."),
+    _row("review.kind", "string", "Kind of the question, as in SelfSubjectAccessReview."),
+    _row("review.verb", "string", "Verb that is asked about."),
+    _row("review.resource", "string", "Resource with subresource, as in pods/exec."),
+    _row("review.api_group", "string", "API group; absent for the core group."),
+    _row("review.namespace", "string", "Namespace; absent for all of them."),
+    _row("review.name", "string", "Name of the object, where one is named."),
+    _row("review.path", "string", "Path, where it is about one."),
+    _row("review.question", "string", "Verb, resource or path, namespace: get secrets payments."),
+    _row("review.user", "string", "User whose permissions are asked about."),
+    _row("review.groups", "strings", "Groups of that user, where the question names them."),
+    _row("review.allowed", "bool", "The answer; absent without one."),
+    _row("network.name", "string", "Name of the network policy."),
+    _row("network.types", "strings", "Ingress, Egress: the directions that it limits."),
+    _row("network.whole_namespace", "bool", "It selects all pods of its namespace."),
+    _row("network.open", "strings", "ingress, egress: lets everybody through on all ports."),
+    _row("network.partly_open", "strings", "The same, on some ports or with exceptions."),
+    _row("network.open_inside", "strings", "ingress, egress: lets every pod through."),
+    _row("network.written", "bool", "The request writes the spec; false for a patch beside it."),
+    _row("network.types_written", "bool", "The request writes the directions."),
+    _row("network.rules_written", "bool", "The request writes rules of some direction."),
+    _row("network.selector_written", "bool", "The request writes which pods it selects."),
+    _row("policy.kind", "string", "Kind, as in ValidatingAdmissionPolicyBinding."),
+    _row("policy.name", "string", "Name of the admission policy or binding."),
+    _row("policy.bound", "string", "Policy that a binding is about."),
+    _row("policy.failure_policy", "string", "Fail or Ignore."),
+    _row("policy.failure_written", "bool", "The request writes that."),
+    _row("policy.actions", "strings", "What follows from a violation: Deny, Warn, Audit."),
+    _row("policy.actions_written", "bool", "The request writes that."),
+    _row(
+        "policy.exclusions",
+        "strings",
+        "How it leaves requests out: excludeResourceRules, namespaceSelector, objectSelector, "
+        "matchConditions.",
+    ),
+    _row("policy.exclusions_written", "strings", "Those of them that a patch writes."),
+    _row("policy.mutations", "strings", "Expressions by which it changes objects."),
+    _row("policy.written", "bool", "The request writes the spec; false for a patch beside it."),
+    _row("quota.name", "string", "Name of the resource quota."),
+    _row("quota.factor", "int", "How many times as much some limit is as the one in force."),
+    _row("quota.lifted", "strings", "Limits in force that the quota has no more."),
 )
 """The rows of the other views."""
 
@@ -436,3 +639,11 @@ SUMMARY = (
     "level",
 )
 """What every match snapshots of its event."""
+
+SIGNAL_SUMMARY = (
+    *("actor.name", "actor.kind", "actor.groups", "actor.arn", "actor.role", "actor.session"),
+    *("actor.access_key_id", "impersonator", "source.address", "source.class", "userAgent"),
+    *("verb", "resource", "object.namespace", "object.ref", "outcome", "authorization.reason"),
+)
+"""What is left of that for a match that only counts together with others: a signal is one of
+many, and paid for by its length. What a detection names is kept beside it."""

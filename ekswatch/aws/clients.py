@@ -12,8 +12,10 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_securityhub import SecurityHubClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
 
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -36,7 +38,11 @@ def client(service: Literal["logs"]) -> "CloudWatchLogsClient": ...
 @overload
 def client(service: Literal["securityhub"]) -> "SecurityHubClient": ...
 @overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
 def client(service: Literal["sns"]) -> "SNSClient": ...
+@overload
+def client(service: Literal["ssm"]) -> "SSMClient": ...
 def client(service: str) -> Any:
     """The client of a service, one per execution environment."""
     return _client(service)

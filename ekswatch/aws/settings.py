@@ -15,6 +15,8 @@ TABLE_NAME = "EKSWATCH_TABLE_NAME"
 SIGNALS_LOG_GROUP = "EKSWATCH_SIGNALS_LOG_GROUP"
 RULESET = "EKSWATCH_RULESET"
 CLUSTERS = "EKSWATCH_CLUSTERS"
+LIVE_LISTS = "EKSWATCH_LIVE_LISTS"
+LIVE_LIST_HOURS = "EKSWATCH_LIVE_LIST_HOURS"
 
 ENVIRONMENT = (
     (SECURITY_HUB, "on (default) or off: import findings into Security Hub"),
@@ -23,6 +25,8 @@ ENVIRONMENT = (
     (SIGNALS_LOG_GROUP, "log group that holds the signals; required"),
     (RULESET, "compiled ruleset; default: ruleset.json beside the packages"),
     (CLUSTERS, "names of the watched clusters, comma separated; empty for whichever writes"),
+    (LIVE_LISTS, "lists read at run time: name=s3://bucket/key or name=ssm:/parameter, by comma"),
+    (LIVE_LIST_HOURS, "age at which such a list is stale; default 168"),
 )
 """Every variable the functions read, with what it means."""
 
@@ -30,6 +34,8 @@ DEFAULT_RULESET = Path(__file__).parents[2] / "ruleset.json"
 SWITCH = {"on": True, "off": False}
 TOPIC_ARN = re.compile(r"arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}")
 CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+LIVE_LIST = re.compile(r"([a-z0-9_]+)=(s3://[a-z0-9.-]{3,63}/[^,\s]+|ssm:/?[\w./-]+)")
+DEFAULT_LIVE_LIST_HOURS = 168
 
 
 class SettingError(ValueError):
@@ -50,6 +56,9 @@ class Settings:
     sns_topic_arn: str = ""
     ruleset: Path = DEFAULT_RULESET
     clusters: tuple[str, ...] = ()
+    live_lists: tuple[tuple[str, str], ...] = ()
+    """Name and source of each."""
+    live_list_hours: int = DEFAULT_LIVE_LIST_HOURS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -64,6 +73,8 @@ class Settings:
             sns_topic_arn=_topic(environ, SNS_TOPIC_ARN),
             ruleset=Path(environ.get(RULESET) or DEFAULT_RULESET),
             clusters=_clusters(environ, CLUSTERS),
+            live_lists=_live_lists(environ, LIVE_LISTS),
+            live_list_hours=_hours(environ, LIVE_LIST_HOURS),
         )
 
 
@@ -94,3 +105,20 @@ def _clusters(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
         if not CLUSTER_NAME.fullmatch(cluster):
             raise SettingError(name, f"has {cluster!r}, which is not a cluster name")
     return names
+
+
+def _live_lists(environ: Mapping[str, str], name: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for part in filter(None, (each.strip() for each in environ.get(name, "").split(","))):
+        fitting = LIVE_LIST.fullmatch(part)
+        if fitting is None:
+            raise SettingError(name, f"has {part!r}: write list=s3://bucket/key or list=ssm:/name")
+        found.append((fitting[1], fitting[2]))
+    return tuple(found)
+
+
+def _hours(environ: Mapping[str, str], name: str) -> int:
+    text = environ.get(name, "").strip() or str(DEFAULT_LIVE_LIST_HOURS)
+    if not text.isdecimal() or not 0 < int(text) <= 24 * 366:
+        raise SettingError(name, f"must be a number of hours, at most a year, not {text!r}")
+    return int(text)

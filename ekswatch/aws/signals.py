@@ -37,7 +37,8 @@ STRETCH = timedelta(minutes=10)
 
 ROW_LIMIT = 10_000
 QUERY = f"fields @timestamp, @message, @logStream | sort @timestamp asc | limit {ROW_LIMIT}"
-QUERIES = frozenset({QUERY})
+LONG_QUERY = f'filter reach = "long" | {QUERY}'
+QUERIES = frozenset({QUERY, LONG_QUERY})
 """Every query text that is ever sent: a closed set, without a value in it."""
 POLL_SECONDS = (0.5, 1.0, 2.0)
 TIMEOUT_SECONDS = 120.0
@@ -187,41 +188,48 @@ class Reader:
     timeout_seconds: float = TIMEOUT_SECONDS
     row_limit: int = ROW_LIMIT
 
-    def read(self, window: Window) -> Read:
+    def read(self, window: Window, *, long_since: datetime | None = None) -> Read:
         """Every signal that is stamped in the window, half open, whole or not at all.
 
+        From `long_since` to the window, only the signals of long reach, which are few: where
+        the log group has a field index on `reach`, only they are scanned and paid for.
         Raises: ReadFailed (QueryFailed, TooManySignals); ClientError.
         """
         found: dict[str, list[Signal]] = {}
         bad = 0
-        for cluster, line in self._lines(window):
+        for cluster, line in self._every_line(window, long_since):
             try:
                 found.setdefault(cluster, []).append(decode(line))
             except BadSignal:
                 bad += 1
         return Read({cluster: tuple(signals) for cluster, signals in found.items()}, bad)
 
-    def _lines(self, window: Window) -> list[tuple[str, str]]:
+    def _every_line(self, window: Window, long_since: datetime | None) -> Iterator[tuple[str, str]]:
+        yield from self._lines(window, QUERY)
+        if long_since is not None and long_since < window.start:
+            yield from self._lines(Window(long_since, window.start), LONG_QUERY)
+
+    def _lines(self, window: Window, query: str) -> list[tuple[str, str]]:
         """Cluster and text of each line, once: a retried batch wrote the same lines again."""
-        rows = map(_cells, self._rows(_seconds(window.start), _seconds(window.end)))
+        rows = map(_cells, self._rows(_seconds(window.start), _seconds(window.end), query))
         stamped = ((_time(row["@timestamp"]), row["@logStream"], row["@message"]) for row in rows)
         return list(
             dict.fromkeys((cluster_of(name), line) for at, name, line in stamped if at < window.end)
         )
 
-    def _rows(self, start: int, end: int) -> list[list["ResultFieldTypeDef"]]:
+    def _rows(self, start: int, end: int, query: str) -> list[list["ResultFieldTypeDef"]]:
         """Rows of [start, end], both inclusive, so that halves share a second."""
-        rows = self._query(start, end)
+        rows = self._query(start, end, query)
         if len(rows) < self.row_limit:
             return rows
         if end - start <= 1:
             raise TooManySignals(f"{len(rows)} signals or more in one second from {_utc(start)}")
         middle = (start + end) // 2
-        return self._rows(start, middle) + self._rows(middle, end)
+        return self._rows(start, middle, query) + self._rows(middle, end, query)
 
-    def _query(self, start: int, end: int) -> list[list["ResultFieldTypeDef"]]:
+    def _query(self, start: int, end: int, query: str) -> list[list["ResultFieldTypeDef"]]:
         deadline = self.clock() + self.timeout_seconds
-        query_id = self._start(start, end, deadline)
+        query_id = self._start(start, end, query, deadline)
         for pause in _pauses():
             answer = self.client.get_query_results(queryId=query_id)
             status = answer["status"]
@@ -236,12 +244,12 @@ class Reader:
             self.sleep(pause)
         raise AssertionError("pauses never end")
 
-    def _start(self, start: int, end: int, deadline: float) -> str:
+    def _start(self, start: int, end: int, query: str, deadline: float) -> str:
         """Start a query; while the account's queries are used up, wait for a free one."""
         for pause in _pauses():
             try:
                 return self.client.start_query(
-                    logGroupNames=[self.group], startTime=start, endTime=end, queryString=QUERY
+                    logGroupNames=[self.group], startTime=start, endTime=end, queryString=query
                 )["queryId"]
             except self.client.exceptions.LimitExceededException:
                 if self.clock() >= deadline:

@@ -17,6 +17,7 @@ import msgspec
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.intake import read_file
 from ekswatch.cli.misses import near_misses
+from ekswatch.correlate.baseline import Baseline, Memory
 from ekswatch.correlate.correlate import correlate
 from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.window import Window
@@ -24,6 +25,7 @@ from ekswatch.findings.finding import Finding, Scope, findings
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
+from ekswatch.rules.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset
 
 Kind = Literal["match", "ignore"]
@@ -153,18 +155,25 @@ class Judge:
         self.ruleset = ruleset
         self._errors: list[str] = []
         self._engine = Engine(ruleset, on_error=self._failed)
+        self._outcomes = Outcomes(ruleset)
 
     def matches(self, events: Sequence[AuditEvent]) -> tuple[Match, ...]:
         """Everything that the events give, suppressed matches included, signals correlated.
 
         Raises: FailedDetection when a rule or filter failed on an event.
         """
-        found = self._match(events)
+        found = self._baseline().judge(self._match(events), events).matches
+        found += self._outcomes.of_findings(found)
+        found += self._outcomes.of_events(events)
         told = signals(found, batch="examples")
         alone = (match for match in found if not match.signal or match.suppressed_by)
         if not told:
             return tuple(alone)
         return (*alone, *correlate(told, self.ruleset, _window(told)))
+
+    def _baseline(self) -> Baseline:
+        """An empty one: a series of events is all that its cluster ever saw."""
+        return Baseline(self.ruleset, Memory(), "examples")
 
     def findings(self, events: Sequence[AuditEvent]) -> list[Finding]:
         """What the events would be reported as."""
@@ -201,12 +210,25 @@ class Judge:
         wanted = {
             rule for one in self.ruleset.correlations if one.detection == slug for rule in one.rules
         }
+        if told := self._not_new(events, slug):
+            return told
         if counted := Counter(m.document for m in self._match(events) if m.document in wanted):
             told = ", ".join(f"{name} {count}x" for name, count in sorted(counted.items()))
             return f"what it counts matches ({told}), the correlation does not hold"
         if others := sorted({m.detection.slug for m in matches if not m.suppressed_by} - {slug}):
             return f"the condition does not hold; it does for {', '.join(others)}"
         return "the condition does not hold"
+
+    def _not_new(self, events: Sequence[AuditEvent], slug: str) -> str:
+        """What a baseline says where all that matches is known or being learnt."""
+        mine = [m for m in self._match(events) if m.detection.slug == slug and m.novel]
+        judged = self._baseline().judge(mine, events)
+        if not mine or judged.matches:
+            return ""
+        return (
+            f"the condition holds, but for nothing new ({judged.learning}x while learning, "
+            f"{judged.known}x known)"
+        )
 
     def _match(self, events: Sequence[AuditEvent]) -> list[Match]:
         found = self._engine.match(events)

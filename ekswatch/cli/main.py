@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ekswatch import __version__
 from ekswatch.audit.intake import Batch
-from ekswatch.cli import rules, table
+from ekswatch.cli import baseline, rules, suppress, table
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.explain import EXPLAIN_EXITS, explain
 from ekswatch.cli.options import Level
+from ekswatch.cli.report import REPORT_EXITS, report
 from ekswatch.cli.scan import Report, Scan, audit_files, batches
 from ekswatch.cli.streams import Stream, results, stop
 from ekswatch.findings.asff import asff
@@ -37,6 +38,8 @@ app = typer.Typer(
 )
 
 app.add_typer(rules.app, name="rules")
+app.add_typer(baseline.app, name="baseline")
+app.add_typer(suppress.app, name="suppress")
 
 EXITS = """Exit codes: 0 nothing at or above --fail-on; 1 findings at or above it; 2 wrong use;
 3 a detection has errors; 4 AWS errors; 5 some records could not be read."""
@@ -76,6 +79,13 @@ def scan(
     seed_mode: Annotated[
         bool, typer.Option(help="Seed rows as their source documents have them: no exclusions.")
     ] = False,
+    gaps: Annotated[
+        bool, typer.Option(help="The files are the whole log: report when it went silent.")
+    ] = False,
+    baseline_file: Annotated[
+        Path | None,
+        typer.Option("--baseline", help="What is normal, from `ekswatch baseline`."),
+    ] = None,
     cluster: Annotated[str, typer.Option(help="Cluster name for files that do not say.")] = "local",
     account: Annotated[str, typer.Option(help="AWS account of the findings.")] = "000000000000",
     region: Annotated[str, typer.Option(help="AWS Region of the findings.")] = "us-east-1",
@@ -93,7 +103,8 @@ def scan(
     def place(named: str) -> Scope:
         return Scope(partition="aws", account=account, region=region, cluster=named or cluster)
 
-    scanner = Scan(ruleset, place, seed_mode=seed_mode)
+    known = baseline.read(baseline_file) if baseline_file else {}
+    scanner = Scan(ruleset, place, seed_mode=seed_mode, gaps=gaps, baselines=known)
     started = time.perf_counter()
     for batch in _batches(files, scanner, talk):
         scanner.add(batch)
@@ -105,12 +116,14 @@ def scan(
     for line in (
         *table.unreadable_lines(report),
         *table.failure_lines(report.rule_failures),
+        *table.learning_lines(report),
     ):
-        talk.print(line)
+        talk.print(line, soft_wrap=True)
     raise typer.Exit(_verdict(report, fail_on, rules_hold=not errors))
 
 
 app.command(epilog=EXPLAIN_EXITS)(explain)
+app.command(epilog=REPORT_EXITS)(report)
 
 
 @app.command()

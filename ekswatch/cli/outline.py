@@ -15,6 +15,7 @@ from ekswatch.rules.explain import (
     Counted,
     Explanation,
     Level,
+    News,
     Request,
     RowTrial,
     RuleTrial,
@@ -158,6 +159,8 @@ def _request(request: Request) -> str:
 
 def _outcome(explanation: Explanation) -> str:
     row = explanation.best.best
+    if row.news is not None and not row.news.counts and explanation.outcome in MATCHED:
+        return "no finding: it only teaches the baseline what is normal"
     match explanation.outcome:
         case "no match":
             return f"does not fire, {_distance(explanation.flips)}"
@@ -168,9 +171,13 @@ def _outcome(explanation: Explanation) -> str:
         case "failed":
             return "failed: a test raised an error"
         case "signal":
-            return "a signal, which counts together with others"
+            return f"a signal, which counts together with others{_if_new(row)}"
     also = " and a signal for a correlation" if explanation.outcome != "finding" else ""
-    return f"a finding{also}, severity {row.severity}"
+    return f"a finding{also}{_if_new(row)}, severity {row.severity}"
+
+
+def _if_new(row: RowTrial) -> str:
+    return ", if it is new to the cluster" if row.news else ""
 
 
 def _short(explanation: Explanation) -> Line:
@@ -245,10 +252,22 @@ def _judged(row: RowTrial, rule: RuleTrial) -> Iterator[Line]:
     if row.outcome in ("no match", "not judged", "failed"):
         return
     yield from _filters(row.filters)
+    if row.news is not None:
+        yield _news(row.news)
     if row.outcome != "signal":  # a correlation has its own severity
         yield _severity(row)
     if not row.suppressed_by:
         yield from map(_counted, row.counted)
+
+
+def _news(news: News) -> Line:
+    """What a baseline, which explains nothing here, would be asked."""
+    seen = tuple(Line(f"{field}: {quoted(value)}") for field, value in news.fields)
+    text = f"Only if the cluster did not see this together for {news.forget_days} days"
+    if news.counts:
+        return Line(text, below=seen)
+    named = " and ".join(news.when)
+    return Line(f"Teaches what is normal and no more, as {named} does not hold", below=seen)
 
 
 # The tree of tests

@@ -18,7 +18,7 @@ from ekswatch.rules.drafts import CorrelationDraft, Draft, File, RuleDraft
 from ekswatch.rules.errors import Report
 from ekswatch.rules.explain import correlations_of, is_for, rules_of
 from ekswatch.rules.lists import PLACEHOLDER
-from ekswatch.rules.ruleset import Correlation, Filter, Rule, Ruleset
+from ekswatch.rules.ruleset import Correlation, Filter, Novel, Rule, Ruleset
 from ekswatch.rules.schema import Tuning
 from ekswatch.rules.sources import Sources
 from ekswatch.rules.writing import written
@@ -30,7 +30,7 @@ VERSION = 1
 class Row(msgspec.Struct, frozen=True):
     """A detection as one line of a list.
 
-    Shape: `kind` is stream, window or sequence; `views` has "event" for the event itself.
+    Shape: `kind` is stream, novel, window or sequence; `views` has "event" for the event itself.
     """
 
     slug: str
@@ -62,6 +62,8 @@ class Condition(msgspec.Struct, frozen=True):
     condition: str
     severity: str
     levels: tuple[Level, ...]
+    novel: Novel | None = None
+    """What must be new to the cluster, where the rule asks for that."""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -204,6 +206,7 @@ class Gallery:
             selections=section,
             severity=rule.severity.name,
             levels=tuple(Level(each.severity.name, each.when) for each in rule.escalations),
+            novel=rule.novel,
         )
 
     def _count(self, correlation: Correlation) -> Count:
@@ -252,7 +255,7 @@ class Gallery:
 def kind_of(main: Draft) -> str:
     """How a detection comes to its findings, by its main document."""
     if isinstance(main, RuleDraft):
-        return "stream"
+        return "novel" if main.keys.novel else "stream"
     assert isinstance(main, CorrelationDraft)  # noqa: S101 - for the type checker
     return "sequence" if main.sigma.type.name == "TEMPORAL_ORDERED" else "window"
 

@@ -10,6 +10,7 @@ from ekswatch.cli import table
 from ekswatch.cli.portrait import Condition, Count, FilterUsed, ListUsed, Portrait, Row
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.lists import PLACEHOLDER, any_values
+from ekswatch.rules.ruleset import Novel
 
 WIDTH_CHARS = 96
 LABEL_CHARS = 12
@@ -123,12 +124,23 @@ def _condition(condition: Condition) -> Iterator[str]:
     for name, definition in condition.selections.items():
         yield f"  {name}"
         yield from (f"    {line}" for line in selection(definition))
+    if condition.novel is not None:
+        yield from _novel(condition.novel)
     if condition.levels:
         yield "  severity"
     for level in condition.levels:
         yield f"    {level.severity} when {' and '.join(level.when)}"
     if condition.levels:
         yield f"    {condition.severity} otherwise"
+
+
+def _novel(novel: Novel) -> Iterator[str]:
+    yield f"  only when this is new to the cluster: {', '.join(novel.key)}"
+    yield f"    not seen for {novel.forget_days} days; the first {novel.learn_days} days are quiet"
+    if novel.per:
+        yield f"    so are the first {novel.learn_days} of any new {', '.join(novel.per)}"
+    if novel.when:
+        yield f"    counts where {' and '.join(novel.when)}, otherwise it only teaches"
 
 
 def selection(definition: object) -> list[str]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from ekswatch.audit.views import VIEWS
 from ekswatch.cli import coverage as attack_coverage
 from ekswatch.cli import linting, readable
 from ekswatch.cli.content import detections_folder
@@ -19,6 +18,7 @@ from ekswatch.cli.exits import Exit
 from ekswatch.cli.options import Level
 from ekswatch.cli.portrait import VERSION, Gallery
 from ekswatch.cli.scaffold import Kind, Taken, is_slug, write
+from ekswatch.cli.starts import STARTS
 from ekswatch.cli.streams import Stream, results, say, stop, talk
 from ekswatch.cli.verdicts import verdicts
 from ekswatch.rules.attack import TACTIC_IDS, TACTICS
@@ -234,7 +234,7 @@ def new(
     view: Annotated[
         str,
         typer.Option(
-            help=f"What it looks at: {', '.join(name or EVENT for name in VIEWS)}; "
+            help=f"What it looks at: {', '.join(name or EVENT for name in STARTS)}; "
             "docs/vocabulary.md has their fields."
         ),
     ] = EVENT,
@@ -253,8 +253,8 @@ def new(
         raise stop(Exit.USAGE, f"{slug!r}: use lower case words joined by hyphens, as in pod-exec")
     tactic = _tactic(tactic, TACTIC_IDS) if tactic else ""
     view = "" if view == EVENT else view
-    if view not in VIEWS:
-        hint = suggestion(view, filter(None, VIEWS))
+    if view not in STARTS:
+        hint = suggestion(view, filter(None, STARTS))
         raise stop(Exit.USAGE, f"there is no view {view!r}{hint}")
     try:
         made = write(folder, slug, kind=kind, view=view, tactic=tactic, today=_today())

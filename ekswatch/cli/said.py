@@ -72,7 +72,10 @@ def condition(
         return f"all of {listed(rules)} {within}"
     if kind == "temporal_ordered":
         return f"{' then '.join(rules)} {within}"
-    counted = f"distinct {', '.join(fields)}" if kind == "value_count" else "requests"
+    counted = {
+        "value_count": f"distinct {', '.join(fields)}",
+        "value_sum": f"in the sum of {', '.join(fields)}",
+    }.get(kind, "requests")
     return f"{WORDS[op]} {count} {counted} {within}"
 
 

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +13,14 @@ from ekswatch.audit.event import EPOCH
 from ekswatch.audit.files import STDIN
 from ekswatch.audit.intake import Batch, Unreadable, read_file
 from ekswatch.audit.records import batch
+from ekswatch.correlate.baseline import Baseline, Entry, Memory, day
 from ekswatch.correlate.correlate import correlate
 from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import Finding, Scope, findings, merge, suppressed
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
+from ekswatch.rules.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset
 
 UNREADABLE_SHOWN = 20
@@ -47,18 +49,35 @@ class Report:
     first_at: datetime | None
     last_at: datetime | None
     seconds: float = 0.0
+    learning: tuple[str, ...] = ()
+    """Slugs of detections that are quiet at the end, as they still learn what is normal."""
 
 
 class Scan:
     """Takes batches one by one and keeps only findings and signals, so that memory stays flat.
 
     Windowed detections are judged when the last batch is in, in one window over everything: the
-    same findings as those of the hourly function's windows together.
+    same findings as those of the hourly function's windows together. With `gaps`, a file in
+    which nothing happens for long is a log that went silent, which an excerpt always seems to be.
+    What is new is new to `baselines`, the entries of each cluster by its name, and to the
+    batches before: those of one day may come in any order, days must follow each other.
     """
 
-    def __init__(self, ruleset: Ruleset, place: Place, *, seed_mode: bool = False) -> None:
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        place: Place,
+        *,
+        seed_mode: bool = False,
+        gaps: bool = False,
+        baselines: Mapping[str, Mapping[str, Entry]] | None = None,
+    ) -> None:
         self._ruleset = ruleset
+        self._memories = {name: Memory(known) for name, known in (baselines or {}).items()}
+        self._baselines: dict[str, Baseline] = {}
         self._engine = Engine(ruleset, seed_mode=seed_mode)
+        self._outcomes = Outcomes(ruleset)
+        self._gaps = gaps
         self._place = place
         self._findings: dict[str, Finding] = {}
         self._signals: dict[str, list[Signal]] = defaultdict(list)
@@ -75,9 +94,15 @@ class Scan:
 
     def add(self, batch: Batch) -> None:
         """Match one batch, keep its findings and signals, count the rest."""
-        matches = self._engine.match(batch.events)
+        baseline = self._baseline(batch.cluster)
+        matches = self._engine.match(batch.events, baseline)
+        matches = baseline.judge(matches, batch.events).matches
         self._keep(matches, batch.cluster)
+        matches += self._outcomes.of_findings(matches)
         self._signals[batch.cluster] += signals(matches, batch=batch.source)
+        if self._gaps:
+            minutes = self._outcomes.of_events(batch.events)
+            self._signals[batch.cluster] += signals(minutes, batch=batch.source)
         self._suppressed += suppressed(matches)
         self._unreadable += len(batch.unreadable)
         room = UNREADABLE_SHOWN - len(self._unreadable_shown)
@@ -106,10 +131,32 @@ class Scan:
             first_at=self._first_at,
             last_at=self._last_at,
             seconds=seconds,
+            learning=self._learning(),
         )
+
+    @property
+    def baselines(self) -> Mapping[str, Mapping[str, Entry]]:
+        """What is known of each cluster by now, by its name."""
+        return {name: memory.entries for name, memory in self._memories.items()}
+
+    def _baseline(self, named: str) -> Baseline:
+        cluster = self._place(named).cluster
+        if cluster not in self._baselines:
+            memory = self._memories.setdefault(cluster, Memory())
+            self._baselines[cluster] = Baseline(self._ruleset, memory, cluster)
+        return self._baselines[cluster]
+
+    def _learning(self) -> tuple[str, ...]:
+        if self._last_at is None:
+            return ()
+        on = day(self._last_at)
+        quiet = {document for one in self._baselines.values() for document in one.learning(on)}
+        return tuple(sorted({rule.detection for rule in self._ruleset.rules if rule.name in quiet}))
 
     def _keep(self, matches: Sequence[Match], cluster: str) -> None:
         for new in findings(matches, self._place(cluster), self._ruleset.hash):
+            if new.detection.slug in self._ruleset.log_only:
+                continue
             known = self._findings.get(new.id)
             self._findings[new.id] = merge(known, new) if known else new
 

@@ -136,6 +136,20 @@ def rule_error_lines(errors: Sequence[RuleError]) -> list[Text]:
     return [*(plain(str(error)) for error in errors), *([plain(left_out)] if errors else [])]
 
 
+def learning_lines(report: Report) -> Sequence[Text]:
+    """A line for the detections that are quiet because they still learn what is normal."""
+    if not report.learning:
+        return ()
+    many = f"{len(report.learning)} detections wait" if report.learning[1:] else "1 detection waits"
+    named = ", ".join(report.learning)
+    return [
+        plain(
+            f"{many} for a baseline ({named}): without history they cannot tell what is new; "
+            "see `ekswatch baseline seed`"
+        )
+    ]
+
+
 def failure_lines(failures: Mapping[tuple[str, str], int]) -> list[Text]:
     """The detections that failed, on how many events, and how."""
     return [

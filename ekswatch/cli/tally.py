@@ -9,6 +9,7 @@ from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.standing import Standing, standings
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.explain import correlations_of, rules_of
+from ekswatch.rules.outcomes import Outcomes
 from ekswatch.rules.ruleset import Correlation, Ruleset
 
 
@@ -22,13 +23,17 @@ class Tally:
         self._rules = {rule.name for rule in rules}
         self._findings = {rule.name for rule in rules if rule.finding}
         self._engine = Engine(ruleset, seed_mode=seed_mode)
+        self._outcomes = Outcomes(ruleset)
         self._signals: defaultdict[str, list[Signal]] = defaultdict(list)
         self._suppressed: Counter[tuple[str, str]] = Counter()
 
     def add(self, cluster: str, event: AuditEvent) -> None:
         if not self.correlations:
             return
-        found = [m for m in self._engine.match([event]) if m.document in self._rules]
+        matches = self._engine.match([event])
+        matches += self._outcomes.of_findings(matches)
+        matches += self._outcomes.of_events([event])
+        found = [m for m in matches if m.document in self._rules]
         self._signals[cluster] += signals(found, batch="")
         for match in found:  # one that is a finding and a signal counts as one
             if match.suppressed_by and match.signal is not (match.document in self._findings):

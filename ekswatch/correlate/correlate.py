@@ -5,20 +5,30 @@ comes of a group and a period, with all of that period up to now: a run that is 
 widened or cut differently gives the same findings, and the last one is whole.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 import msgspec
 
 from ekswatch.audit.event import Value
 from ekswatch.correlate.signal import Signal
-from ekswatch.correlate.spans import Occurrence, Span, earliest, field_of, spans
+from ekswatch.correlate.signal import signals as signals_of
+from ekswatch.correlate.spans import Occurrence, Span, decided_at, earliest, field_of, spans
 from ekswatch.correlate.window import Window
 from ekswatch.rules.detection import Detection
 from ekswatch.rules.match import Match
+from ekswatch.rules.outcomes import Outcomes, over_findings
 from ekswatch.rules.ruleset import Correlation, Ruleset
+
+SHORT = timedelta(hours=6)
+"""Signals that count for no longer are many; those that count for longer are few."""
+NO_TIME = timedelta(0)
+TOLD = "correlations"
+"""What the signals of correlations were read from."""
 
 MAX_AUDIT_IDS = 1_000
 MAX_VALUES = 50
@@ -32,6 +42,8 @@ WORDS = {
     "eq": "exactly",
     "neq": "other than",
 }
+
+Request = tuple[datetime, str]
 
 Group = tuple[tuple[str, Value], ...]
 """The group-by fields with their values; an absent field is None."""
@@ -60,38 +72,109 @@ def correlate(signals: Iterable[Signal], ruleset: Ruleset, window: Window) -> li
 
     Shape: signals of one cluster, in any order, repeated or not, from `lookback` before the
     window on. A match holds every request of its period up to the window's end, each once.
+    Correlations over findings come second: they also count what the others just found.
     Raises: ValueError when correlations refer to each other in a circle.
     """
+    signals = tuple(signals)
+    first, second = in_two(ruleset)
+    matches = _correlated(signals, first, window)
+    if second.correlations:
+        found = told(matches, ruleset)
+        opened = reduce(Window.widened, (one.first_seen for one in found), window)
+        matches += _correlated((*signals, *found), second, opened)
+    return sorted(matches, key=lambda m: (m.first_seen, m.document, m.audit_ids, m.last_seen))
+
+
+def told(matches: Iterable[Match], ruleset: Ruleset) -> list[Signal]:
+    """The signals that the matches of correlations give to correlations over findings.
+
+    They count in this window and, once they are written, in later ones.
+    """
+    return signals_of(
+        Outcomes(ruleset).of_findings(matches), batch=TOLD, long=long_documents(ruleset)
+    )
+
+
+def in_two(ruleset: Ruleset) -> tuple[Ruleset, Ruleset]:
+    """The ruleset with its correlations over events, and with those over findings."""
+    over = over_findings(ruleset)
+    first = tuple(one for one in ruleset.correlations if one.name not in over)
+    second = tuple(one for one in ruleset.correlations if one.name in over)
+    return (
+        msgspec.structs.replace(ruleset, correlations=first),
+        msgspec.structs.replace(ruleset, correlations=second),
+    )
+
+
+def _correlated(signals: Iterable[Signal], ruleset: Ruleset, window: Window) -> list[Match]:
     by_name = {correlation.name: correlation for correlation in ruleset.correlations}
-    since = Window(_earlier(window.start, lookback(ruleset)), window.end)
+    since = Window(_earlier(window.start, _lookback(ruleset)), window.end)
     known = Occurrences(by_name, occurred(signals, since))
     together: defaultdict[tuple[str, Group, int], list[Hit]] = defaultdict(list)
     for correlation in ruleset.correlations:
         if correlation.finding:
             detection = _detection(correlation, ruleset)
-            for hit in _hits(correlation, detection, known):
+            for hit in _hits(correlation, detection, known, until=window.end):
                 together[detection.slug, hit.group, hit.period].append(hit)
-    matches = [
+    return [
         _match(hits)
-        for hits in together.values()
+        for hits in _not_contained(together.values(), by_name)
         if any(hit.last_decided in window for hit in hits)
     ]
-    return sorted(matches, key=lambda m: (m.first_seen, m.document, m.audit_ids, m.last_seen))
 
 
-def lookback(ruleset: Ruleset) -> timedelta:
-    """How long before a window signals still count.
+def lookback(ruleset: Ruleset, *, without: Collection[str] = ()) -> timedelta:
+    """How long before a window signals still count, those of some documents left out.
 
     A period that an event of the window decides began up to a timespan and a period earlier,
-    and whether a window belongs to that period shows one timespan before. Chains add up.
+    and whether a window belongs to that period shows one timespan before. Chains add up, and
+    so do the two rounds of `correlate`.
     Raises: ValueError when correlations refer to each other in a circle.
     """
-    by_name = {correlation.name: correlation for correlation in ruleset.correlations}
-    seconds = (
-        2 * _reach(one, by_name, ()) + _detection(one, ruleset).dedup_seconds
-        for one in ruleset.correlations
-    )
-    return timedelta(seconds=max(seconds, default=0))
+    backs = _lookbacks(ruleset)
+    return max((back for name, back in backs.items() if name not in without), default=NO_TIME)
+
+
+def long_documents(ruleset: Ruleset) -> frozenset[str]:
+    """The documents whose signals count for longer than `SHORT`, and are read apart."""
+    return frozenset(name for name, back in _lookbacks(ruleset).items() if back > SHORT)
+
+
+def _lookbacks(ruleset: Ruleset) -> dict[str, timedelta]:
+    """How long the signals of each document count."""
+    first, second = in_two(ruleset)
+    extra = _lookback(first, times=1) if second.correlations else NO_TIME
+    backs: dict[str, timedelta] = {}
+    for half, more in ((first, NO_TIME), (second, extra)):
+        by_name = {one.name: one for one in half.correlations}
+        for one in half.correlations:
+            back = _back(one, by_name, half, times=2) + more
+            for name in _bases(one, by_name):
+                backs[name] = max(back, backs.get(name, NO_TIME))
+    return backs
+
+
+def _lookback(half: Ruleset, *, times: int = 2) -> timedelta:
+    """How far back correlations look; once over their timespans is where a match can begin."""
+    by_name = {one.name: one for one in half.correlations}
+    backs = (_back(one, by_name, half, times=times) for one in half.correlations)
+    return max(backs, default=NO_TIME)
+
+
+def _back(
+    one: Correlation, by_name: Mapping[str, Correlation], ruleset: Ruleset, *, times: int
+) -> timedelta:
+    seconds = times * _reach(one, by_name, ()) + _detection(one, ruleset).dedup_seconds
+    return timedelta(seconds=seconds)
+
+
+def _bases(one: Correlation, by_name: Mapping[str, Correlation]) -> Iterator[str]:
+    """The rules below a correlation; there is no circle in them."""
+    for name in one.rules:
+        if name in by_name:
+            yield from _bases(by_name[name], by_name)
+        else:
+            yield name
 
 
 class Occurrences:
@@ -112,10 +195,17 @@ class Occurrences:
     def groups(self, correlation: Correlation) -> dict[Group, list[Occurrence]]:
         """The occurrences that a correlation looks at, by group, in order of time."""
         groups: defaultdict[Group, list[Occurrence]] = defaultdict(list)
+        anybody: list[Occurrence] = []
         for rule in dict.fromkeys(correlation.rules):
+            if rule in correlation.ungrouped:
+                anybody += self.of(rule)
+                continue
             for occurrence in self.of(rule):
                 groups[_group(occurrence, correlation)].append(occurrence)
+        anybody.sort(key=lambda occurrence: occurrence.at)
         for occurrences in groups.values():
+            occurrences.sort(key=lambda occurrence: occurrence.order)
+            occurrences += _between(anybody, occurrences[0].at, occurrences[-1].at)
             occurrences.sort(key=lambda occurrence: occurrence.order)
         return groups
 
@@ -154,11 +244,70 @@ def occurred(signals: Iterable[Signal], window: Window) -> dict[str, list[Occurr
     return by_document
 
 
-def _hits(correlation: Correlation, detection: Detection, known: Occurrences) -> Iterator[Hit]:
-    """The periods in which a correlation held for a group."""
+def _not_contained(
+    together: Iterable[list[Hit]], by_name: Mapping[str, Correlation]
+) -> Iterator[list[Hit]]:
+    """The hits without those that a more severe one of the same detection says more about.
+
+    A detection may look at the same rules by several groups: a pod was entered, and it was
+    entered by whoever had made it. What has all their requests, and their rules, stands for both.
+    """
+    looks = [_Look.at(hits, by_name) for hits in together]
+    by_request: defaultdict[tuple[str, Request], list[_Look]] = defaultdict(list)
+    for look in looks:
+        for request in look.requests:
+            by_request[look.slug, request].append(look)
+    for look in looks:
+        rivals = by_request[look.slug, next(iter(look.requests))]
+        if not any(look.is_part_of(other) for other in rivals):
+            yield look.hits
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the hits of one group and period are about."""
+
+    hits: list[Hit]
+    slug: str
+    severity: int
+    rules: frozenset[str]
+    requests: frozenset[Request]
+
+    @classmethod
+    def at(cls, hits: list[Hit], by_name: Mapping[str, Correlation]) -> "_Look":
+        return cls(
+            hits,
+            hits[0].detection.slug,
+            max(hit.correlation.severity for hit in hits),
+            frozenset(name for hit in hits for name in _bases(hit.correlation, by_name)),
+            frozenset(one.request for hit in hits for one in hit.occurrences),
+        )
+
+    def is_part_of(self, other: "_Look") -> bool:
+        return (
+            self.severity < other.severity
+            and self.rules <= other.rules
+            and self.requests <= other.requests
+        )
+
+
+def _between(
+    occurrences: Sequence[Occurrence], first: datetime, last: datetime
+) -> Sequence[Occurrence]:
+    """Those of some occurrences in order of time that lie from one time to another."""
+    start = bisect_left(occurrences, first, key=lambda one: one.at)
+    return occurrences[start : bisect_right(occurrences, last, key=lambda one: one.at)]
+
+
+def _hits(
+    correlation: Correlation, detection: Detection, known: Occurrences, *, until: datetime
+) -> Iterator[Hit]:
+    """The periods in which a correlation held for a group, as far as that is known by a time."""
     for group, occurrences in known.groups(correlation).items():
         periods: defaultdict[int, list[Span]] = defaultdict(list)
         for span in spans(occurrences, correlation):
+            if decided_at(occurrences, span, correlation) >= until:
+                continue
             first_seen = earliest(occurrences, span.start, span.end)
             periods[_period(first_seen, detection)].append(span)
         for period, held in periods.items():
@@ -169,7 +318,7 @@ def _hits(correlation: Correlation, detection: Detection, known: Occurrences) ->
                 period,
                 max(span.observed for span in held),
                 tuple(_expanded(_covered(occurrences, held))),
-                last_decided=occurrences[held[-1].end - 1].at,
+                last_decided=decided_at(occurrences, held[-1], correlation),
             )
 
 
@@ -253,6 +402,8 @@ def _evidence(hit: Hit) -> tuple[tuple[str, Value], ...]:
     counted = "requests"
     if correlation.kind == "value_count":
         counted = f"distinct {', '.join(correlation.fields)}"
+    if correlation.kind == "value_sum":
+        counted = f"sum of {', '.join(correlation.fields)}"
     threshold = f"{WORDS[correlation.op]} {correlation.count} within {within}"
     return ((counted, hit.observed), ("threshold", threshold))
 
@@ -294,7 +445,12 @@ def _detection(correlation: Correlation, ruleset: Ruleset) -> Detection:
 
 
 def _group(occurrence: Occurrence, correlation: Correlation) -> Group:
-    return tuple((name, field_of(occurrence, name, correlation)) for name in correlation.group_by)
+    """The group of an occurrence; a list of one value is the same group as that value."""
+    values = ((name, field_of(occurrence, name, correlation)) for name in correlation.group_by)
+    return tuple(
+        (name, value[0] if isinstance(value, tuple) and len(value) == 1 else value)
+        for name, value in values
+    )
 
 
 def _period(at: datetime, detection: Detection) -> int:

@@ -6,17 +6,17 @@ that windows stay exact although equal matches of a batch share a line.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ekswatch.audit.event import Value
 from ekswatch.rules.match import Match
 
-VERSION = 1
+VERSION = 2
 """Raised with every change that an older reader would misread."""
 
 MAX_REQUESTS = 100
@@ -41,7 +41,8 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Shape: `audit_ids` and `offsets` run in parallel, 1 to 100 requests in order of time.
     Units: `offsets` are microseconds since `first_seen`.
-    `batch` is what it was read from; the cluster is that of the log stream.
+    `batch` is what it was read from; the cluster is that of the log stream. `reach` is long
+    where a correlation of the document looks back for long: such signals are queried by it.
     """
 
     v: int
@@ -55,6 +56,7 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: str
     partial: str
     facts: dict[str, Value]
+    reach: Literal["short", "long"] = "short"
 
     @property
     def requests(self) -> Iterator[tuple[datetime, str]]:
@@ -66,10 +68,11 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Request = tuple[datetime, str]
 
 
-def signals(matches: Iterable[Match], *, batch: str) -> list[Signal]:
+def signals(matches: Iterable[Match], *, batch: str, long: Collection[str] = ()) -> list[Signal]:
     """The signals of the matches that count together with others and were not suppressed.
 
-    Shape: equal matches share a signal; more than 100 requests make several.
+    Shape: equal matches share a signal; more than 100 requests make several. `long` are the
+    documents whose signals are read for long.
     The same matches always give the same signals, in order of content.
     """
     folded: defaultdict[tuple[str, str, str, bytes], set[Request]] = defaultdict(set)
@@ -79,7 +82,7 @@ def signals(matches: Iterable[Match], *, batch: str) -> list[Signal]:
             key = (match.detection.slug, match.document, match.partial, facts)
             folded[key].update(_requests(match))
     return [
-        _signal(key, part, batch=batch)
+        _signal(key, part, batch=batch, reach="long" if key[1] in long else "short")
         for key in sorted(folded)
         for part in _parts(sorted(folded[key]))
     ]
@@ -139,7 +142,13 @@ def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
         yield requests[start : start + MAX_REQUESTS]
 
 
-def _signal(key: tuple[str, str, str, bytes], requests: Sequence[Request], *, batch: str) -> Signal:
+def _signal(
+    key: tuple[str, str, str, bytes],
+    requests: Sequence[Request],
+    *,
+    batch: str,
+    reach: Literal["short", "long"],
+) -> Signal:
     detection, document, partial, facts = key
     first, last = requests[0][0], requests[-1][0]
     return Signal(
@@ -154,6 +163,7 @@ def _signal(key: tuple[str, str, str, bytes], requests: Sequence[Request], *, ba
         batch=_cut(batch, BATCH_CHARS),
         partial=partial,
         facts=msgspec.json.decode(facts, type=dict[str, Value]),
+        reach=reach,
     )
 
 

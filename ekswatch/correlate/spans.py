@@ -6,11 +6,11 @@ cut, and an occurrence that arrives late changes exactly the windows it lies in.
 """
 
 import operator
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import groupby
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from ekswatch.audit.event import Value
@@ -24,6 +24,8 @@ HOLDS = {
     "eq": operator.eq,
     "neq": operator.ne,
 }
+
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 GROWING = ("gt", "gte")
 """Conditions that more requests never undo."""
@@ -85,6 +87,10 @@ def spans(occurrences: Sequence[Occurrence], correlation: Correlation) -> Iterat
             return _together(occurrences, correlation)
         case "temporal_ordered":
             return _in_order(occurrences, correlation)
+        case "value_sum":
+            return _summed(occurrences, correlation)
+        case _ if correlation.is_absence:
+            return _silences(occurrences, correlation)
         case _:
             return _counted(occurrences, correlation)
 
@@ -140,6 +146,76 @@ def _counted_values(occurrence: Occurrence, correlation: Correlation) -> Iterabl
     if len(values) == 1 and isinstance(values[0], tuple):
         return values[0]
     return (values[0],) if len(values) == 1 else (values,)
+
+
+def _summed(occurrences: Sequence[Occurrence], correlation: Correlation) -> Iterator[Span]:
+    """Windows whose sum of a field's numbers meets the condition.
+
+    Each value of `once_per` adds the largest of its numbers in the window; without it each
+    request adds its own.
+    """
+    holds = HOLDS[correlation.op]
+    timespan = timedelta(seconds=correlation.timespan_seconds)
+    numbers: defaultdict[Hashable, Counter[int]] = defaultdict(Counter)
+    total = start = 0
+    for first, end in _moments(occurrences):
+        for entering in occurrences[first:end]:
+            total += _changed(numbers, entering, correlation, 1)
+        while occurrences[first].at - occurrences[start].at > timespan:
+            total += _changed(numbers, occurrences[start], correlation, -1)
+            start += 1
+        if holds(total, correlation.count):
+            yield Span(start, end, total)
+
+
+def _changed(
+    numbers: dict[Hashable, Counter[int]], one: Occurrence, correlation: Correlation, by: int
+) -> int:
+    """How much a sum changes when an occurrence enters (1) or leaves (-1)."""
+    number = _number(one, correlation)
+    if number is None:
+        return 0
+    inside = numbers[_counted_once(one, correlation)]
+    before = max(inside, default=0)
+    inside[number] += by
+    if not inside[number]:
+        del inside[number]
+    return max(inside, default=0) - before
+
+
+def _number(one: Occurrence, correlation: Correlation) -> int | None:
+    value = field_of(one, correlation.fields[0], correlation)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _counted_once(one: Occurrence, correlation: Correlation) -> Hashable:
+    if not correlation.once_per:
+        return one.request
+    return tuple(field_of(one, name, correlation) for name in correlation.once_per)
+
+
+def _silences(occurrences: Sequence[Occurrence], correlation: Correlation) -> Iterator[Span]:
+    """The last moment before each stretch in which nothing came for longer than the timespan.
+
+    The one that follows the last moment of all is among them: whether it is over the timespan
+    by now is for the window under judgement to say (`decided_at`).
+    """
+    timespan = timedelta(seconds=correlation.timespan_seconds)
+    moments = list(_moments(occurrences))
+    for (first, end), (following, _) in pairwise([*moments, (len(occurrences), 0)]):
+        if following == len(occurrences) or (
+            occurrences[following].at - occurrences[first].at > timespan
+        ):
+            yield Span(first, end, 0)
+
+
+def decided_at(occurrences: Sequence[Occurrence], span: Span, correlation: Correlation) -> datetime:
+    """When it is known that a correlation holds: at the last request, or a timespan after it."""
+    last = occurrences[span.end - 1].at
+    if not correlation.is_absence:
+        return last
+    after = timedelta(seconds=correlation.timespan_seconds, microseconds=1)
+    return last + after if LATEST - last > after else LATEST
 
 
 def _together(occurrences: Sequence[Occurrence], correlation: Correlation) -> Iterator[Span]:

@@ -115,6 +115,11 @@ def _windows(correlation: Correlation, occurrences: Sequence[Occurrence]) -> Ite
             yield from _rules_together(correlation, occurrences)
         case "temporal_ordered":
             yield from _rules_in_order(correlation, occurrences)
+        case _ if correlation.is_absence:
+            silences = [
+                one for one in spans(occurrences, correlation) if one.end < len(occurrences)
+            ]
+            yield from silences or [Span(0, len(occurrences), 1)]
         case _:
             counting = msgspec.structs.replace(correlation, op="neq", count=ANY_COUNT)
             yield from spans(occurrences, counting)

@@ -37,14 +37,28 @@ CHOSEN: Mapping[str, str] = {
     "pod.annotations.<key>": WRITTEN,
     "pod.owner_kind": WRITTEN,
     "pod.priority_class": WRITTEN,
+    "service.annotations.<key>": WRITTEN,
+    "ingress.annotations.<key>": WRITTEN,
+    "ingress.settings": WRITTEN,
+    "namespace.labels.<key>": WRITTEN,
+    "namespace.annotations.<key>": WRITTEN,
+    "node.name": NAMED,
+    "certificate.common_name": "who asks for a certificate names whom it is for",
+    "certificate.organizations": "who asks for a certificate names whom it is for",
+    "certificate.text": "who asks for a certificate names whom it is for",
     "requestObject.metadata.*": WRITTEN,
     "responseObject.metadata.*": WRITTEN,
     "container.command": "a command can carry the words of another",
     "container.hooks": "a command can carry the words of another",
+    "container.decoded": "a command can carry the words of another",
+    "container.outside_hosts": "a command can carry the words of another",
     "command.text": "a command can carry the words of another",
     "command.words": "a command can carry the words of another",
+    "command.decoded": "a command can carry the words of another",
+    "command.outside_hosts": "a command can carry the words of another",
     "command.word": "a program can be copied to any name",
     "container.env_names": WRITTEN,
+    "container.credentials": WRITTEN,
     "container.image": "every registry may hold an image of this name",
     "container.repository": "every registry may hold an image of this name",
     "pod.images": "every registry may hold an image of this name",
@@ -55,6 +69,9 @@ CHOSEN: Mapping[str, str] = {
     "impersonatedUser.username": "who impersonates names whom",
     "impersonatedUser.uid": "who impersonates names it",
     "impersonatedUser.groups": "who impersonates names them",
+    "network.name": NAMED,
+    "policy.name": NAMED,
+    "quota.name": NAMED,
     "body": "a large request makes its record incomplete",
     "partial": "a large request makes its record incomplete",
 }
@@ -121,10 +138,14 @@ def reason(field: str, view: str) -> str:
     return ""
 
 
+FAMILIES = tuple(name.removesuffix("<key>") for name in CHOSEN if name.endswith(".<key>"))
+"""What the fields begin with of which clients name the rest."""
+
+
 def _family(field: str) -> str:
-    for prefix, last in (("pod.labels.", "<key>"), ("pod.annotations.", "<key>")):
+    for prefix in FAMILIES:
         if field.startswith(prefix):
-            return prefix + last
+            return f"{prefix}<key>"
     side, _, path = field.partition(".")
     return f"{side}.metadata.*" if path.startswith("metadata.") else ""
 

@@ -42,7 +42,7 @@ KEYS = frozenset(
     }
 )
 
-KINDS = ("event_count", "value_count", "temporal", "temporal_ordered")
+KINDS = ("event_count", "value_count", "value_sum", "temporal", "temporal_ordered")
 
 MAX_FIELDS = 100
 
@@ -215,15 +215,23 @@ def _rule(
     section = Section(document, "detection", lists, checker(view or ""), report, lacks=lacks)
     if view is None or section.condition is None:
         return None
+    for path, selection in _escalating(keys):
+        if selection not in section.selections:
+            hint = suggestion(selection, section.selections)
+            report.add(
+                f"{path[0]}: there is no selection {selection!r}{hint}",
+                document.line("ekswatch", *path),
+            )
+    return RuleDraft(document, name, view, section.selections, section.condition, keys)
+
+
+def _escalating(keys: DetectionKeys) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The selections that `ekswatch:` names, each with the key path."""
     for index, entry in enumerate(keys.severity):
         for selection in entry.when:
-            if selection not in section.selections:
-                hint = suggestion(selection, section.selections)
-                report.add(
-                    f"severity: there is no selection {selection!r}{hint}",
-                    document.line("ekswatch", "severity", index, "when"),
-                )
-    return RuleDraft(document, name, view, section.selections, section.condition, keys)
+            yield ("severity", index, "when"), selection
+    for selection in keys.novel.when if keys.novel else ():
+        yield ("novel", "when"), selection
 
 
 def _lacks(field: str, view: str) -> bool:
@@ -257,6 +265,8 @@ def _correlation(
         problem(f"the timespan must be more than 0 and at most {MAX_TIMESPAN_DAYS}d", "timespan")
     if keys.severity:
         report.add("a correlation has no selections", document.line("ekswatch", "severity"))
+    if keys.novel is not None:
+        report.add("only a rule on events can be novel", document.line("ekswatch", "novel"))
     return CorrelationDraft(document, name, sigma, keys)
 
 

@@ -12,25 +12,27 @@ way, and both must agree.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import NO_ROW
+from ekswatch.audit.vocabulary import OUTCOMES
+from ekswatch.rules.expression import ALWAYS, implied
 from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.kept import Keeper
 from ekswatch.rules.match import Match
+from ekswatch.rules.novelty import Settled, day_of
 from ekswatch.rules.plan import Case, Plan
 from ekswatch.rules.profile import (
-    Action,
     Profile,
     Profiles,
     action_key,
-    caller_key,
     is_of_action,
     is_of_event,
     is_steady,
+    profile_key,
     reads_only,
 )
 from ekswatch.rules.ruleset import Ruleset
@@ -62,81 +64,104 @@ class Engine:
         self._plans = tuple(
             Plan(rule, detections[rule.detection], suppression, seed_mode=seed_mode)
             for rule in ruleset.rules
+            if rule.view not in OUTCOMES  # `Outcomes` judges these
         )
         self._every = (1 << len(self._plans)) - 1
         self._of_action, self._of_caller, self._varying, self._rows = _screens(self._plans)
         self._constrained = self._varying.constrained
         self._on_rows = sum(1 << index for index, plan in enumerate(self._plans) if plan.rule.view)
+        self._novel = sum(
+            1 << index for index, plan in enumerate(self._plans) if plan.is_steadily_novel
+        )
         self._profiles = Profiles()
         self._keeper = Keeper()
 
-    def match(self, events: Iterable[AuditEvent]) -> list[Match]:
+    def match(self, events: Iterable[AuditEvent], settled: Settled | None = None) -> list[Match]:
         """The matches of all rules on all events, suppressed ones and signals included.
 
         Order: by event, then by the name of the rule, then by row. Two rows of one event make
         two matches; so does a rule that makes both findings and signals. The stage
         RequestReceived is left out: a later stage reports the same request, with its outcome.
+        What a novel rule sees and `settled` says is decided for that day makes no match.
         """
         found: list[Match] = []
-        action_of, varying, constrained = self._profiles.action, self._varying, self._constrained
+        known, varying, constrained = self._profiles.profile, self._varying, self._constrained
+        novel = self._novel
         for event in events:
             if event.stage == "RequestReceived":
                 continue
-            what = action_key(event)
-            action = action_of(what) or self._action(event, what)
-            bits = action.rules
-            if not bits:
-                continue
-            who = caller_key(event)
-            profile = action.profiles.get(who) or self._profile(event, action, who)
+            key = profile_key(event)
+            profile = known(key) or self._profile(event, key)
             bits = profile.rules
+            if settled is not None and bits & novel:
+                bits &= ~profile.resting(settled.cluster, day_of(event))
             if bits & constrained:
                 bits = varying.passing((event, NO_ROW), bits, self._failed)
             if bits:
-                self._judge(event, profile, bits, found)
+                self._judge(event, profile, bits, found, settled)
         return found
 
-    def _action(self, event: AuditEvent, key: Hashable) -> Action:
+    def _profile(self, event: AuditEvent, key: Hashable) -> Profile:
         failures = self.errors.total()
-        action = Action(self._of_action.passing((event, NO_ROW), self._every, self._failed))
+        rules = self._action(event)
+        profile = Profile(self._of_caller.passing((event, NO_ROW), rules, self._failed))
         if self.errors.total() == failures:  # else each such event is to be counted
-            self._profiles.remember_action(event, key, action)
-        return action
-
-    def _profile(self, event: AuditEvent, action: Action, key: Hashable) -> Profile:
-        failures = self.errors.total()
-        profile = Profile(self._of_caller.passing((event, NO_ROW), action.rules, self._failed))
-        if self.errors.total() == failures:
-            self._profiles.remember(event, action, key, profile)
+            self._profiles.remember(event, key, profile)
         return profile
 
-    def _judge(self, event: AuditEvent, profile: Profile, bits: int, found: list[Match]) -> None:
+    def _action(self, event: AuditEvent) -> int:
+        key = action_key(event)
+        rules = self._profiles.action(key)
+        if rules is None:
+            failures = self.errors.total()
+            rules = self._of_action.passing((event, NO_ROW), self._every, self._failed)
+            if self.errors.total() == failures:
+                self._profiles.remember_action(event, key, rules)
+        return rules
+
+    def _judge(
+        self,
+        event: AuditEvent,
+        profile: Profile,
+        bits: int,
+        found: list[Match],
+        settled: Settled | None,
+    ) -> None:
         """Add the matches of the rules that the event itself leaves possible."""
         case, itself = Case(event, profile, self._keeper), (event, NO_ROW)
         on_rows = bits & self._on_rows
         if not on_rows:
             for bit in bits_of(bits):
-                self._add(found, case, bit, itself)
+                self._add(found, case, bit, itself, settled)
             return
         hits: list[tuple[int, Subject]] = [(bit, itself) for bit in bits_of(bits ^ on_rows)]
         hits += self._hits(case, on_rows)
         for bit, subject in sorted(hits, key=itemgetter(0)):
-            self._add(found, case, bit, subject)
+            self._add(found, case, bit, subject, settled)
 
-    def _add(self, found: list[Match], case: Case, bit: int, subject: Subject) -> None:
+    def _add(
+        self,
+        found: list[Match],
+        case: Case,
+        bit: int,
+        subject: Subject,
+        settled: Settled | None,
+    ) -> None:
         plan = self._plans[bit.bit_length() - 1]
         try:
-            plan.add(found, case, subject, self._failed)
+            if plan.add(found, case, subject, self._failed, settled):
+                case.profile.rest(bit)
         except Exception as error:
             # One broken rule must not lose the batch: it is counted, and alarmed on.
             self._failed(plan.rule.name, case.event, error)
 
     def _hits(self, case: Case, bits: int) -> Iterator[tuple[int, Subject]]:
-        for view, mask, screen in self._rows:
-            if bits & mask:
-                for row in case.rows(view):
+        for rows in self._rows:
+            if bits & rows.mask:
+                screen = rows.screen
+                for row in case.rows(rows.view):
                     subject = (case.event, row)
-                    for bit in bits_of(screen.passing(subject, bits & mask, self._failed)):
+                    for bit in bits_of(screen.passing(subject, bits & rows.mask, self._failed)):
                         yield bit, subject
 
     def _failed(self, document: str, event: AuditEvent, error: Exception) -> None:
@@ -145,12 +170,31 @@ class Engine:
             self._on_error(document, event.auditID, error)
 
 
-RowScreen = tuple[str, int, Screen]
-"""A view, the bits of the rules on it, and the parts of them that read its rows."""
+KINDS = (is_of_action, is_steady, is_of_event)
+"""What is asked in turn, the dearest last: of a part that reads more, what it needs of these."""
+
+
+class RowScreen:
+    """A view, the bits of the rules on it, and the screen over their parts that read its rows.
+
+    The screen is made when the first event comes that has such rows.
+    """
+
+    def __init__(self, view: str, mask: int, parts: Sequence[Part]) -> None:
+        self.view = view
+        self.mask = mask
+        self._parts = parts
+
+    @cached_property
+    def screen(self) -> Screen:
+        return Screen(self._parts, partial(getter, view=self.view))
 
 
 def _screens(plans: Sequence[Plan]) -> tuple[Screen, Screen, Screen, list[RowScreen]]:
-    """Screens over what actions, callers, events and rows decide."""
+    """Screens over what actions, callers, events and rows decide.
+
+    A part is judged where all that it reads is known, and before that by what must hold for it.
+    """
     parts: list[tuple[str, Part]] = [
         (plan.rule.view, (plan.rule.name, 1 << index, part))
         for index, plan in enumerate(plans)
@@ -158,24 +202,20 @@ def _screens(plans: Sequence[Plan]) -> tuple[Screen, Screen, Screen, list[RowScr
     ]
     stages: tuple[list[Part], list[Part], list[Part]] = ([], [], [])
     of_rows: defaultdict[str, list[Part]] = defaultdict(list)
-    for view, part in parts:
-        if reads_only(part[2], is_of_action):
-            stages[0].append(part)
-        elif reads_only(part[2], is_steady):
-            stages[1].append(part)
-        elif reads_only(part[2], is_of_event):
-            stages[2].append(part)
+    for view, (name, bit, part) in parts:
+        for stage, kind in zip(stages, KINDS, strict=True):
+            if reads_only(part, kind):
+                stage.append((name, bit, part))
+                break
+            if (needed := implied(part, kind)) != ALWAYS:
+                stage.append((name, bit, needed))
         else:
-            of_rows[view].append(part)
+            of_rows[view].append((name, bit, part))
     of_action, of_caller, varying = (Screen(stage, partial(getter, view="")) for stage in stages)
     masks: Counter[str] = Counter()
     for index, plan in enumerate(plans):
         masks[plan.rule.view] += 1 << index
-    rows = [
-        (view, masks[view], Screen(of_rows[view], partial(getter, view=view)))
-        for view in sorted(masks)
-        if view
-    ]
+    rows = [RowScreen(view, masks[view], of_rows[view]) for view in sorted(masks) if view]
     return of_action, of_caller, varying, rows
 
 

@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 
 from ekswatch.audit.event import AuditEvent, Value
-from ekswatch.audit.views import rows
+from ekswatch.audit.views import NO_ROW, rows
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.expression import evaluator, inlined
-from ekswatch.rules.fields import Row, Subject, getter
+from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.kept import bounded_id
 from ekswatch.rules.ruleset import Correlation, Escalation, Expression, Filter, Rule, Ruleset
 from ekswatch.rules.trial import Flip, Node, Selection, Tester, deciding, flips, leaves
@@ -35,8 +35,6 @@ LEFT_OUT = (
     "the stage RequestReceived is left out: "
     "a later stage reports the same request, with its outcome"
 )
-
-NO_ROW: Row = {}
 
 NAMED_BY = ("{view}.name", "{view}.text", "subject.ref", "grant.resources")
 """Fields by which a person knows a row, the first that it has."""
@@ -99,6 +97,19 @@ class Counted(msgspec.Struct, frozen=True):
     """Of a count of distinct values: the fields that are counted."""
 
 
+class News(msgspec.Struct, frozen=True):
+    """What must be new to the cluster for a match of a novel rule to count.
+
+    `counts` is false where the selections named in `when` do not all hold: such a match only
+    teaches the baseline.
+    """
+
+    fields: tuple[tuple[str, Value], ...]
+    forget_days: int
+    counts: bool
+    when: tuple[str, ...] = ()
+
+
 class RowTrial(msgspec.Struct, frozen=True):
     """A rule on one row of its view.
 
@@ -119,6 +130,7 @@ class RowTrial(msgspec.Struct, frozen=True):
     severity: str = ""
     levels: tuple[Level, ...] = ()
     counted: tuple[Counted, ...] = ()
+    news: News | None = None
 
 
 class RuleTrial(msgspec.Struct, frozen=True):
@@ -263,6 +275,7 @@ class Explainer:
             severity=severity,
             levels=levels,
             counted=tuple(self._counted(rule, subject)) if rule.signal else (),
+            news=self._news(rule, subject),
         )
 
     def _unmatched(
@@ -324,6 +337,19 @@ class Explainer:
         if filter_.expires and event.at.date().isoformat() > filter_.expires:
             return f"it expired on {filter_.expires}"
         return ""
+
+    def _news(self, rule: Rule, subject: Subject) -> News | None:
+        if rule.novel is None:
+            return None
+        novel = rule.novel
+        read = (self._tester.value(field, rule.view, subject) for field in novel.key)
+        tried = (
+            self._tester.tried(rule.selections[name], rule.selections, rule.view, subject)
+            for name in novel.when
+        )
+        counts = all(node.held for node in tried)
+        fields = tuple(zip(novel.key, read, strict=True))
+        return News(fields, novel.forget_days, counts, novel.when)
 
     def _levels(self, rule: Rule, subject: Subject) -> tuple[Level, ...]:
         levels: list[Level] = []

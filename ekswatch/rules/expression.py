@@ -48,6 +48,38 @@ def split(expression: Expression) -> Iterator[Expression]:
             yield expression
 
 
+ALWAYS = And(())
+NEVER = Or(())
+
+
+def implied(expression: Expression, keep: Callable[[str], bool]) -> Expression:
+    """Something over the kept fields alone that holds whenever the expression holds.
+
+    What it says of other fields is left open; `ALWAYS` where nothing is left.
+    """
+    return _bound(expression, keep, open_=ALWAYS)
+
+
+def _bound(expression: Expression, keep: Callable[[str], bool], *, open_: Expression) -> Expression:
+    """The expression with tests of other fields taken for `open_`, simplified."""
+    match expression:
+        case Not(arg):
+            other = NEVER if open_ == ALWAYS else ALWAYS
+            inner = _bound(arg, keep, open_=other)
+            if inner in (ALWAYS, NEVER):
+                return NEVER if inner == ALWAYS else ALWAYS
+            return Not(inner)
+        case And(args):
+            parts = tuple(_bound(arg, keep, open_=open_) for arg in args)
+            left = tuple(part for part in parts if part != ALWAYS)
+            return NEVER if NEVER in left else And(left)
+        case Or(args):
+            parts = tuple(_bound(arg, keep, open_=open_) for arg in args)
+            left = tuple(part for part in parts if part != NEVER)
+            return ALWAYS if ALWAYS in left else Or(left)
+    return expression if all(map(keep, fields_of(expression))) else open_
+
+
 def checks(expression: Expression) -> Iterator[Check]:
     """Every check inside an expression, in order; selections are not followed."""
     match expression:

@@ -1,14 +1,12 @@
 """Fields as a rule on a view sees them: the row's own first, then those of the event."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.views import VIEWS
-from ekswatch.audit.vocabulary import EVENT, FIELDS, SUMMARY, Field, lookup, reader
+from ekswatch.audit.views import VIEWS, Row
+from ekswatch.audit.vocabulary import EVENT, FIELDS, SUMMARY, Field, has, lookup, reader
 from ekswatch.rules.expression import KEYWORDS
-
-Row = Mapping[str, Any]
 
 Subject = tuple[AuditEvent, Row]
 """What a rule is evaluated on: an event and one row of a view, an empty row on the event view."""
@@ -30,7 +28,7 @@ def getter(field: str, view: str) -> Getter:
     if field == KEYWORDS:
         return _summary_texts()
     if is_row_field(field, view):
-        return lambda subject: subject[1].get(field)
+        return lambda subject: subject[1][field]
     read = reader(field)
     return lambda subject: read(subject[0])
 
@@ -50,7 +48,7 @@ def _texts(values: Sequence[Any]) -> list[str]:
 
 def names_of(view: str) -> list[str]:
     """The names of the fields and families that a rule on a view can use."""
-    return [name for name, field in FIELDS.items() if {EVENT, view} & {*field.views}]
+    return [name for name, field in FIELDS.items() if has(view, field)]
 
 
 __all__ = ["VIEWS", "Field", "Getter", "Row", "Subject", "getter", "is_row_field", "names_of"]

@@ -19,6 +19,9 @@ DIGEST_DIGITS = 16
 MEMO_ENTRIES = 4_096
 MEMO_CHARACTERS = 256
 
+PLAIN = frozenset({"requestReceivedTimestamp", "stageTimestamp"})
+"""Fields that hold nothing a client chooses, and hardly the same text twice."""
+
 _is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
@@ -51,7 +54,7 @@ class Keeper:
             if value is not None:
                 kept: Value = self._memo.get(value) if type(value) is str else None
                 if kept is None:
-                    kept = self.keep(value)
+                    kept = value if name in PLAIN else self.keep(value)
                 if kept is not None:
                     taken[name] = kept
         return taken

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from ekswatch.audit.resources import WORKLOADS
 from ekswatch.audit.vocabulary import Field, lookup
+from ekswatch.rules.attack import TACTICS
 from ekswatch.rules.expression import KEYWORDS
 from ekswatch.rules.fields import names_of
 from ekswatch.rules.predicate import predicate
@@ -38,6 +39,8 @@ VALUES = {
     "binding.kind": frozenset({"rolebinding", "clusterrolebinding"}),
     "webhook.failure_policy": frozenset({"fail", "ignore"}),
     "webhook.operations": frozenset({"create", "update", "delete", "connect", "*"}),
+    "finding.severity": frozenset({"informational", "low", "medium", "high", "critical"}),
+    "finding.tactic": frozenset(name.lower() for name in TACTICS.values()),
     "service.type": frozenset({"clusterip", "nodeport", "loadbalancer", "externalname"}),
 }
 """Fields with few possible values, in lower case. Non-resource requests have HTTP methods as

@@ -50,8 +50,13 @@ class Lists(Mapping[str, tuple[Scalar, ...]]):
         return f"there is no list {name!r}{suggestion(name, self)}"
 
 
-def read_lists(folder: Path, changes: Path | None, errors: list[RuleError]) -> Lists:
-    """The lists of a folder, with the operator's changes from another one."""
+def read_lists(
+    folder: Path,
+    changes: Path | None,
+    settings: Mapping[str, ListTuning],
+    errors: list[RuleError],
+) -> Lists:
+    """The lists of a folder, with the operator's changes from another one and from settings."""
     shipped = {file.stem: _read(file, ListFile, errors) for file in _files(folder, errors)}
     lists = {name: tuple(found.values) for name, found in shipped.items() if found is not None}
     for file in _files(changes, errors) if changes else ():
@@ -63,6 +68,7 @@ def read_lists(folder: Path, changes: Path | None, errors: list[RuleError]) -> L
             lists.pop(file.stem, None)
         elif file.stem in lists:
             lists[file.stem] = tuned(lists[file.stem], change)
+    lists |= {name: tuned(lists[name], settings[name]) for name in lists.keys() & settings}
     return Lists(lists, frozenset(shipped.keys() - lists.keys()))
 
 

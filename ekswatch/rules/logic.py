@@ -38,6 +38,7 @@ def of_rule(draft: RuleDraft, lists: Lists) -> Iterator[Remark]:
     place = (section, "condition")
     used = {name for name, _ in uses(draft.condition)}
     used |= {name for entry in draft.keys.severity for name in entry.when}
+    used |= set(draft.keys.novel.when if draft.keys.novel else ())
     yield from _unused(draft.selections, used, section)
     yield from _resources(draft.selections, data, section)
     try:

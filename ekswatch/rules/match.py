@@ -11,6 +11,7 @@ import msgspec
 
 from ekswatch.audit.event import Value
 from ekswatch.rules.detection import Detection, Severity
+from ekswatch.rules.novelty import Sighting
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -23,6 +24,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     `suppressed_by` names the filter that says this is expected, or is empty; what is expected
     is only counted, so such a match keeps no facts.
     `signal` is true where a match counts only together with others.
+    `novel` is what must be new for the match to count; a baseline decides.
     `samples` holds one mapping per sample event (the detection's `fields`).
     """
 
@@ -40,3 +42,4 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     partial: str = ""
     suppressed_by: str = ""
     signal: bool = False
+    novel: Sighting | None = None

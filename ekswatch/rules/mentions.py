@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sigma.correlations import SigmaCorrelationCondition
 
-from ekswatch.audit.vocabulary import SUMMARY, lookup
+from ekswatch.audit.vocabulary import lookup
 from ekswatch.rules.drafts import CorrelationDraft, Draft, RuleDraft
 from ekswatch.rules.lists import any_values
 from ekswatch.rules.names import Names
@@ -31,16 +31,10 @@ FINDING_WORDS = frozenset(
 
 
 def facts(draft: RuleDraft, names: Names) -> tuple[str, ...]:
-    """The fields that matches of a rule must keep, for its detection and its correlations."""
+    """The fields that its detection and its correlations name, which its matches must keep."""
     mine = [draft, names.files[draft.name].main, *names.above(draft)]
     found = (field for each in mine for field in _named(each, names))
-    return tuple(
-        dict.fromkeys(
-            field
-            for field in found
-            if field not in SUMMARY and lookup(field, draft.view) is not None
-        )
-    )
+    return tuple(dict.fromkeys(field for field in found if lookup(field, draft.view) is not None))
 
 
 def _named(draft: Draft, names: Names) -> Iterator[str]:
@@ -57,10 +51,17 @@ def fields_by_place(draft: Draft) -> Iterator[tuple[str, tuple[str | int, ...]]]
     keys, data = draft.keys, draft.document.data
     for index, name in enumerate(texts(data.get("fields"))):
         yield name, ("fields", index)
-    for name in dedup(draft).key:
+    for name in keys.dedup.key if keys.dedup is not None else ():
         yield name, ("ekswatch", "dedup", "key")
+    if keys.novel is not None:
+        for name in keys.novel.key:
+            yield name, ("ekswatch", "novel", "key")
+        for name in keys.novel.per:
+            yield name, ("ekswatch", "novel", "per")
     for name in keys.collect:
         yield name, ("ekswatch", "collect")
+    for name in keys.once_per:
+        yield name, ("ekswatch", "once_per")
     for key, text in _templates(draft):
         for name in TEMPLATE_FIELD.findall(text):
             if name not in FINDING_WORDS:

@@ -58,6 +58,11 @@ class Names:
         found = (self.resolve(rule.reference) for rule in rules)
         return tuple(each.name for each in found if each is not None)
 
+    def named(self, references: Iterable[str]) -> tuple[str, ...]:
+        """The names of the documents that some references mean."""
+        found = (self.resolve(reference) for reference in references)
+        return tuple(each.name for each in found if each is not None)
+
     def bases(self, draft: Draft) -> Iterator[RuleDraft]:
         """The rules that a document comes down to: itself, or those below a correlation."""
         if isinstance(draft, RuleDraft):

@@ -8,7 +8,7 @@ import msgspec
 
 from ekswatch.audit.event import AuditEvent, Value
 from ekswatch.audit.views import VIEWS, Rows
-from ekswatch.audit.vocabulary import SUMMARY, reader
+from ekswatch.audit.vocabulary import SIGNAL_SUMMARY, SUMMARY, reader
 from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.expression import (
     KEYWORDS,
@@ -23,9 +23,10 @@ from ekswatch.rules.expression import (
 from ekswatch.rules.fields import Getter, Row, Subject, getter
 from ekswatch.rules.kept import Keeper, bounded_id
 from ekswatch.rules.match import Match
+from ekswatch.rules.novelty import Settled, Sighting, day_of, sighting
 from ekswatch.rules.profile import Profile, is_steady
 from ekswatch.rules.ruleset import Check, Expression, Rule
-from ekswatch.rules.screen import Failed, is_short, needs
+from ekswatch.rules.screen import Failed, is_short, is_typed, needs
 from ekswatch.rules.suppression import Suppression
 
 NOTHING: Mapping[str, Value] = {}
@@ -58,24 +59,28 @@ class Standing:
 
     `by` is the filter that suppresses them all, or empty; `unsure` are filters, as bits, that
     come before it and may hold for some. `verdicts` are those that were made, by the values of
-    what the profile does not decide.
+    what the profile does not decide; `facts` are those of a match that it does decide.
+    `sighting` is what a novel rule sees, once known, where the profile decides it.
     """
 
-    __slots__ = ("by", "unsure", "verdicts")
+    __slots__ = ("by", "facts", "sighting", "unsure", "verdicts")
 
     def __init__(self, unsure: int, by: str) -> None:
         self.unsure = unsure
         self.by = by
+        self.facts: dict[str, Value] | None = None
+        self.sighting: Sighting | None = None
         self.verdicts: dict[Hashable, Verdict] = {}
 
 
 class Case:
     """One event under judgement, with what several rules need of it, each made once."""
 
-    __slots__ = ("_facts", "_rows", "event", "keeper", "profile")
+    __slots__ = ("_facts", "_rows", "audit_ids", "event", "keeper", "profile")
 
     def __init__(self, event: AuditEvent, profile: Profile, keeper: Keeper) -> None:
         self.event = event
+        self.audit_ids = (bounded_id(event.auditID),) if event.auditID else ()
         self.profile = profile
         self.keeper = keeper
         self._rows: Rows | None = None
@@ -86,13 +91,16 @@ class Case:
             self._rows = Rows(self.event)
         return self._rows[view]
 
-    def summary(self) -> Mapping[str, Value]:
-        """The summary facts, as a match keeps them."""
+    def steady(self) -> Mapping[str, Value]:
+        """The summary facts that the profile decides, as a match keeps them."""
+        if self.profile.facts is None:
+            self.profile.facts = self.keeper.snapshot(STEADY_SUMMARY, self.event)
+        return self.profile.facts
+
+    def varying(self) -> Mapping[str, Value]:
+        """The other summary facts."""
         if self._facts is None:
-            steady = self.profile.facts
-            if steady is None:
-                steady = self.profile.facts = self.keeper.snapshot(STEADY_SUMMARY, self.event)
-            self._facts = {**steady, **self.keeper.snapshot(VARYING_SUMMARY, self.event)}
+            self._facts = self.keeper.snapshot(VARYING_SUMMARY, self.event)
         return self._facts
 
 
@@ -112,66 +120,105 @@ class Plan:
         self._suppression = suppression
         self._filters = suppression.mask(rule, seeded=seeded)
         self._get = partial(getter, view=rule.view)
+        named = (*rule.novel.key, *rule.novel.per) if rule.novel else ()
+        self.is_steadily_novel = bool(named) and all(map(is_steady, named))
+        self._novel_fields = [(name, self._get(name)) for name in dict.fromkeys(named)]
 
-    def add(self, found: list[Match], case: Case, subject: Subject, failed: Failed) -> None:
-        """Add the matches on a subject for which all parts hold."""
-        standing = case.profile.standings.get(self.rule.name) or self._standing(case, failed)
+    def add(
+        self,
+        found: list[Match],
+        case: Case,
+        subject: Subject,
+        failed: Failed,
+        settled: Settled | None = None,
+    ) -> bool:
+        """Add the matches on a subject for which all parts hold.
+
+        Returns whether there is none because what the rule sees is settled for the event's day,
+        and will not be for any other event of the profile on that day.
+        """
+        rule, profile = self.rule, case.profile
+        standing = profile.standings.get(rule.name) or self._standing(case, failed)
+        seen = self._sighting(case, subject, standing) if rule.novel else None
+        if seen and settled and settled(seen.key, day_of(case.event)):
+            return standing.sighting is not None
+        if seen and not self._counts(subject):
+            seen = msgspec.structs.replace(seen, counts=False)
         by = standing.by
         if standing.unsure:
-            by = self._suppression.by(standing.unsure, self.rule.view, subject, failed) or by
+            by = self._suppression.by(standing.unsure, rule.view, subject, failed) or by
         if by:
-            found.append(self._match(case, suppressed_by=by, signal=not self.rule.finding))
-            return
+            found.append(self._match(case, UNTOLD, NOTHING, by, not rule.finding, seen))
+            return False
         verdict = self._verdict(case, subject, standing.verdicts)
-        facts = self._facts(case, subject)
-        if self.rule.finding:
-            found.append(self._match(case, verdict, facts))
-        if self.rule.signal:
-            found.append(self._match(case, verdict, facts, signal=True))
+        facts = self._facts(case, subject, standing)
+        if rule.finding:
+            found.append(self._match(case, verdict, facts, "", False, seen))
+        if rule.signal:
+            found.append(self._match(case, verdict, facts, "", True, seen))
+        return False
 
     def _standing(self, case: Case, failed: Failed) -> Standing:
         standing = Standing(*self._suppression.standing(case.event, self._filters, failed))
         case.profile.standings[self.rule.name] = standing
         return standing
 
+    def _sighting(self, case: Case, subject: Subject, standing: Standing) -> Sighting | None:
+        """What a novel rule sees; remembered where the profile decides it."""
+        if standing.sighting is not None or self.rule.novel is None:
+            return standing.sighting
+        values = case.keeper.snapshot(self._novel_fields, subject)
+        seen = sighting(self.rule.name, self.rule.novel, values)
+        if self.is_steadily_novel:
+            standing.sighting = seen
+        return seen
+
     def _match(
         self,
         case: Case,
-        verdict: Verdict = UNTOLD,
-        facts: Mapping[str, Value] = NOTHING,
-        *,
-        suppressed_by: str = "",
-        signal: bool = False,
+        verdict: Verdict,
+        facts: Mapping[str, Value],
+        suppressed_by: str,
+        signal: bool,
+        seen: Sighting | None,
     ) -> Match:
-        event = case.event
+        event, rule = case.event, self.rule
+        at, sampled = event.at, self.detection.fields
+        samples = self._samples(facts) if sampled and facts and not signal else NO_SAMPLES
         return Match(
-            detection=self.detection,
-            document=self.rule.name,
-            severity=self.rule.severity if verdict.severity is None else verdict.severity,
-            reason=verdict.reason,
-            facts=facts,
-            evidence=verdict.evidence,
-            samples=self._samples(facts) if facts and not signal else NO_SAMPLES,
-            count=1,
-            first_seen=event.at,
-            last_seen=event.at,
-            audit_ids=(bounded_id(event.auditID),) if event.auditID else (),
-            partial=event.partial,
-            suppressed_by=suppressed_by,
-            signal=signal,
+            self.detection,
+            rule.name,
+            rule.severity if verdict.severity is None else verdict.severity,
+            verdict.reason,
+            facts,
+            verdict.evidence,
+            samples,
+            1,
+            at,
+            at,
+            case.audit_ids,
+            event.partial,
+            suppressed_by,
+            signal,
+            seen,
         )
 
-    def _facts(self, case: Case, subject: Subject) -> Mapping[str, Value]:
-        if not self._fact_fields:
-            return case.summary()
-        return {**case.summary(), **case.keeper.snapshot(self._fact_fields, subject)}
+    def _facts(self, case: Case, subject: Subject, standing: Standing) -> Mapping[str, Value]:
+        if standing.facts is None:
+            own = case.keeper.snapshot(self._steady_facts, subject)
+            standing.facts = {**case.steady(), **own} if self.rule.finding else own
+        varying = case.keeper.snapshot(self._varying_facts, subject)
+        if self.rule.finding:
+            return {**standing.facts, **case.varying(), **varying}
+        return {**standing.facts, **varying}
 
     def _samples(self, facts: Mapping[str, Value]) -> tuple[Mapping[str, Value]]:
         return ({name: facts[name] for name in self.detection.fields if name in facts},)
 
     def _verdict(self, case: Case, subject: Subject, known: dict[Hashable, Verdict]) -> Verdict:
-        values = tuple([get(subject) for get in self._judged_by])
-        verdict = known.get(values)
+        judged_by = self._judged_by
+        values = tuple([get(subject) for get in judged_by]) if judged_by else ()
+        verdict = known.get(values) if self._is_typed else None
         if verdict is None:
             severity, deciding = self._severity(subject)
             evidence = self._evidence(case, subject, deciding)
@@ -189,7 +236,12 @@ class Plan:
     def _evidence(
         self, case: Case, subject: Subject, deciding: tuple[str, ...]
     ) -> tuple[tuple[str, Value], ...]:
-        """The fields of the tests that held, in selections that held and count."""
+        """The fields of the tests that held, in selections that held and count.
+
+        None for a signal, which tells facts alone.
+        """
+        if not self.rule.finding:
+            return ()
         fields: dict[str, Getter] = {}
         holding = [name for name in self._positive if self._selections[name](subject)]
         for name in (*holding, *deciding):
@@ -201,11 +253,19 @@ class Plan:
     # What follows is for matches only, which are rare, and made at the first one.
 
     @cached_property
-    def _judged_by(self) -> Sequence[Getter]:
-        """Reads what severity and evidence depend on, beside the profile."""
+    def _judging(self) -> Sequence[str]:
+        """The fields that severity and evidence depend on, beside the profile."""
         named = {*self._positive, *(name for each in self.rule.escalations for name in each.when)}
         fields = {field for name in sorted(named) for field in fields_of(self._inlined[name])}
-        return [self._get(field) for field in sorted(fields) if not is_steady(field)]
+        return [field for field in sorted(fields) if not is_steady(field)]
+
+    @cached_property
+    def _judged_by(self) -> Sequence[Getter]:
+        return [self._get(field) for field in self._judging]
+
+    @cached_property
+    def _is_typed(self) -> bool:
+        return all(map(is_typed, self._judging))
 
     @cached_property
     def _inlined(self) -> Mapping[str, Expression]:
@@ -216,6 +276,11 @@ class Plan:
     def _positive(self) -> Sequence[str]:
         """The selections that the condition wants to hold, not those behind a `not`."""
         return [*dict.fromkeys(name for name, wanted in uses(self.rule.condition) if wanted)]
+
+    def _counts(self, subject: Subject) -> bool:
+        """Whether a match of a novel rule is more than a sighting."""
+        named = self.rule.novel.when if self.rule.novel else ()
+        return all(self._selections[name](subject) for name in named)
 
     @cached_property
     def _selections(self) -> Mapping[str, Holds]:
@@ -233,9 +298,24 @@ class Plan:
         return {field: self._get(field) for field in fields_of(check) if field != KEYWORDS}
 
     @cached_property
-    def _fact_fields(self) -> Fields:
-        """What a match keeps beyond the summary; fields of other views are not among them."""
-        return [(name, self._get(name)) for name in self.rule.facts]
+    def _steady_facts(self) -> Fields:
+        """Of what a match keeps, what the profile decides."""
+        return [(name, self._get(name)) for name in self._own_facts if is_steady(name)]
+
+    @cached_property
+    def _varying_facts(self) -> Fields:
+        """Of what a match keeps, what the event or row decides."""
+        return [(name, self._get(name)) for name in self._own_facts if not is_steady(name)]
+
+    @cached_property
+    def _own_facts(self) -> Sequence[str]:
+        """What a match keeps: all for a signal, what is beyond the summary for a finding.
+
+        Fields of other views are not among them.
+        """
+        if not self.rule.finding:
+            return [*dict.fromkeys((*SIGNAL_SUMMARY, *self.rule.facts))]
+        return [name for name in self.rule.facts if name not in SUMMARY]
 
 
 def _seed_folding(detection: Detection, *, seeded: bool) -> Detection:

@@ -137,18 +137,29 @@ def _any_of(patterns: Collection[str]) -> Pattern:
 
 
 def _cidr(check: Check) -> Member:
-    networks = [ipaddress.ip_network(text) for text in _texts(check)]
+    """Whether an address is in one of the networks: a look-up per length of prefix, not per
+    network, as a list of addresses has thousands."""
+    inside: dict[tuple[int, int], set[int]] = {}
+    for network in map(ipaddress.ip_network, _texts(check)):
+        host_bits = network.max_prefixlen - network.prefixlen
+        prefix = int(network.network_address) >> host_bits
+        inside.setdefault((network.version, host_bits), set()).add(prefix)
 
-    def inside(member: Any) -> bool:
+    def held(member: Any) -> bool:
         if not isinstance(member, str):
             return False
         try:
             address = ipaddress.ip_address(member)
         except ValueError:
             return False
-        return any(address in network for network in networks)
+        version, number = address.version, int(address)
+        return any(
+            number >> host_bits in prefixes
+            for (of_version, host_bits), prefixes in inside.items()
+            if of_version == version
+        )
 
-    return inside
+    return held
 
 
 def _any(_: Check) -> Member:

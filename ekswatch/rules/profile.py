@@ -15,7 +15,7 @@ from ekswatch.rules.expression import KEYWORDS, fields_of
 from ekswatch.rules.ruleset import Expression
 
 MEMO_ENTRIES = 4_096
-"""Actions and profiles remembered; when there are more all are forgotten, as attackers choose."""
+"""Profiles remembered, and actions; when there are more all are forgotten: attackers choose."""
 
 MEMO_CHARACTERS = 2_048
 """Those with longer values are made anew each time, so that no event can fill the memory."""
@@ -26,7 +26,7 @@ OF_ACTION = frozenset(
         *("objectRef.resource", "objectRef.subresource", "objectRef.apiGroup"),
         *("responseStatus.code", "responseStatus.status"),
         *("authorization.decision", "authorization.reason"),
-        *("authorization.grant", "authorization.role"),
+        *("authorization.grant", "authorization.role", "admission.failed_open"),
     }
 )
 """Header fields that depend on the action alone; a test holds that each of them does."""
@@ -40,7 +40,9 @@ OF_CALLER = frozenset(
         *("actor.session", "actor.access_key_id", "actor.principal_id", "actor.pod"),
         *("actor.node", "actor.namespace", "actor.account", "actor.at_own_node"),
         *("sourceIPs", "source.address", "source.addresses", "source.class"),
+        "source.network",
         *("source.any_public", "userAgent", "client.family"),
+        *("responseStatus.reason", "responseStatus.message", "admission.violations"),
     }
 )
 """Header fields that depend on the caller alone, or on both."""
@@ -80,17 +82,34 @@ def action_key(event: AuditEvent) -> Hashable:
     )
 
 
-def caller_key(event: AuditEvent) -> Hashable:
-    """What decides a profile beside its action. `partial`, as a lost name proves nothing."""
-    user, acting = event.user, event.impersonatedUser
+def profile_key(event: AuditEvent) -> Hashable:
+    """What decides a profile: the action and its caller. `partial`, as a lost name proves nothing.
+
+    All in one, as most events need nothing else than to be recognised.
+    """
+    user, acting, ref, status = (
+        event.user,
+        event.impersonatedUser,
+        event.objectRef,
+        event.responseStatus,
+    )
     return (
+        event.verb,
+        ref.resource,
+        ref.subresource,
+        ref.apiGroup,
+        ref.namespace,
+        status.code,
+        status.status,
+        status.reason,
+        status.message,
+        bytes(event.annotations_json),
         user.username,
         user.groups,
         bytes(user.extra_json),
         acting and (acting.username, acting.groups),
         event.sourceIPs,
         event.userAgent,
-        event.objectRef.namespace,
         event.partial,
     )
 
@@ -100,69 +119,68 @@ class Profile:
 
     Shape: `rules` are the rules that it leaves possible, as bits. `facts` are the steady ones
     of a match's summary, made at the first match; `standings` what is known of a rule's
-    matches, by its name.
+    matches, by its name. Novel rules rest for a cluster and a day once what they see is settled.
     """
 
-    __slots__ = ("facts", "rules", "standings")
+    __slots__ = ("_resting", "_rests_on", "facts", "rules", "standings")
 
     def __init__(self, rules: int) -> None:
         self.rules = rules
         self.facts: dict[str, Value] | None = None
         self.standings: dict[str, Any] = {}
+        self._rests_on = ("", "")
+        self._resting = 0
 
+    def resting(self, cluster: str, day: str) -> int:
+        """The rules that rest, as bits; another cluster or day wakes them."""
+        if self._rests_on != (cluster, day):
+            self._rests_on = (cluster, day)
+            self._resting = 0
+        return self._resting
 
-class Action:
-    """What was worked out for an action: rules that it leaves possible, as bits; profiles."""
-
-    __slots__ = ("profiles", "rules")
-
-    def __init__(self, rules: int) -> None:
-        self.rules = rules
-        self.profiles: dict[Hashable, Profile] = {}
+    def rest(self, rule: int) -> None:
+        """Let a rule rest for the cluster and day that were asked for last."""
+        self._resting |= rule
 
 
 class Profiles:
-    """The memory of actions and profiles; bounded in number and in size."""
+    """The memory of profiles, and of the rules that actions leave possible; bounded."""
 
-    __slots__ = ("_actions", "_entries", "action")
+    __slots__ = ("_actions", "_profiles", "action", "profile")
 
     def __init__(self) -> None:
-        self._actions: dict[Hashable, Action] = {}
-        self._entries = 0
+        self._actions: dict[Hashable, int] = {}
+        self._profiles: dict[Hashable, Profile] = {}
         self.action = self._actions.get
+        self.profile = self._profiles.get
 
     def __len__(self) -> int:
-        """How many actions and profiles are remembered."""
-        return self._entries
+        """How many profiles and actions are remembered."""
+        return len(self._profiles) + len(self._actions)
 
-    def remember_action(self, event: AuditEvent, key: Hashable, action: Action) -> None:
-        if len(bytes(event.annotations_json)) <= MEMO_CHARACTERS and _is_short_reference(event):
-            self._make_room()
-            self._actions[key] = action
+    def remember_action(self, event: AuditEvent, key: Hashable, rules: int) -> None:
+        if _action_characters(event) <= MEMO_CHARACTERS:
+            if len(self._actions) >= MEMO_ENTRIES:
+                self._actions.clear()
+            self._actions[key] = rules
 
-    def remember(self, event: AuditEvent, action: Action, key: Hashable, profile: Profile) -> None:
-        if _caller_characters(event) <= MEMO_CHARACTERS:
-            self._make_room()
-            action.profiles[key] = profile
-
-    def _make_room(self) -> None:
-        if self._entries >= MEMO_ENTRIES:
-            for action in self._actions.values():
-                action.profiles.clear()
-            self._actions.clear()
-            self._entries = 0
-        self._entries += 1
+    def remember(self, event: AuditEvent, key: Hashable, profile: Profile) -> None:
+        if _action_characters(event) + _caller_characters(event) <= MEMO_CHARACTERS:
+            if len(self._profiles) >= MEMO_ENTRIES:
+                self._profiles.clear()
+            self._profiles[key] = profile
 
 
-def _is_short_reference(event: AuditEvent) -> bool:
+def _action_characters(event: AuditEvent) -> int:
     ref, status = event.objectRef, event.responseStatus
-    texts = (event.verb, ref.resource, ref.subresource, ref.apiGroup, status.status)
-    return sum(map(len, texts)) <= MEMO_CHARACTERS
+    size = len(event.verb) + len(ref.resource) + len(ref.subresource) + len(ref.apiGroup)
+    return size + len(status.status) + len(bytes(event.annotations_json))
 
 
 def _caller_characters(event: AuditEvent) -> int:
     user, acting = event.user, event.impersonatedUser
     groups, size = "\n".join(user.groups), len(user.username) + len(event.userAgent)
+    size += len(event.responseStatus.message) + len(event.responseStatus.reason)
     if acting:
         size += len(acting.username) + len("\n".join(acting.groups))
     size += len(groups) + len("\n".join(event.sourceIPs)) + len(event.objectRef.namespace)

@@ -27,6 +27,34 @@ WRITTEN_IN: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"rolebindings", "clusterrolebindings"}),
     "webhook": frozenset({"mutatingwebhookconfigurations", "validatingwebhookconfigurations"}),
     "service": frozenset({"services"}),
+    "token": frozenset({"serviceaccounts"}),
+    "certificate": frozenset({"certificatesigningrequests"}),
+    "mapping": frozenset({"configmaps"}),
+    "namespace": frozenset({"namespaces"}),
+    "extension": frozenset({"apiservices", "customresourcedefinitions"}),
+    "node": frozenset({"nodes"}),
+    "account": frozenset({"serviceaccounts"}),
+    "ingress": frozenset({"ingresses"}),
+    "network": frozenset({"networkpolicies"}),
+    "quota": frozenset({"resourcequotas"}),
+    "policy": frozenset(
+        {
+            *("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+            *("mutatingadmissionpolicies", "mutatingadmissionpolicybindings"),
+        }
+    ),
+    "review": frozenset(
+        {
+            *("selfsubjectaccessreviews", "selfsubjectrulesreviews"),
+            *("subjectaccessreviews", "localsubjectaccessreviews"),
+        }
+    ),
+    "scale": frozenset(
+        {
+            *("deployments", "replicasets", "replicationcontrollers", "statefulsets"),
+            "horizontalpodautoscalers",
+        }
+    ),
 }
 """The resources of which a view of written objects has rows."""
 

@@ -138,16 +138,22 @@ EXTENSIONS: Mapping[str, str] = {
     "ciliumnetworkpolicies ciliumnodes tracingpolicies",
     "constraints.gatekeeper.sh": "",
     "crd.k8s.amazonaws.com": "eniconfigs",
-    "crd.projectcalico.org": "globalnetworkpolicies networkpolicies",
+    "crd.projectcalico.org": "globalnetworkpolicies networkpolicies stagedglobalnetworkpolicies "
+    "stagednetworkpolicies tiers",
     "config.gatekeeper.sh": "configs",
+    "eks.amazonaws.com": "ingressclassparams nodeclasses nodediagnostics targetgroupbindings",
     "elbv2.k8s.aws": "ingressclassparams targetgroupbindings",
-    "external-secrets.io": "clusterexternalsecrets clustersecretstores externalsecrets "
-    "pushsecrets secretstores",
+    "expansion.gatekeeper.sh": "expansiontemplate",
+    "external-secrets.io": "clusterexternalsecrets clusterpushsecrets clustersecretstores "
+    "externalsecrets pushsecrets secretstores",
     "gateway.networking.k8s.io": "gatewayclasses gateways grpcroutes httproutes "
     "referencegrants tcproutes tlsroutes udproutes",
+    "generators.external-secrets.io": "clustergenerators ecrauthorizationtokens "
+    "githubaccesstokens stssessiontokens vaultdynamicsecrets",
     "helm.toolkit.fluxcd.io": "helmreleases",
-    "karpenter.k8s.aws": "ec2nodeclasses",
-    "karpenter.sh": "nodeclaims nodepools",
+    "image.toolkit.fluxcd.io": "imagepolicies imagerepositories imageupdateautomations",
+    "karpenter.k8s.aws": "awsnodetemplates ec2nodeclasses",
+    "karpenter.sh": "machines nodeclaims nodeoverlays nodepools provisioners",
     "keda.sh": "clustertriggerauthentications scaledjobs scaledobjects triggerauthentications",
     "kustomize.toolkit.fluxcd.io": "kustomizations",
     "kyverno.io": "cleanuppolicies clustercleanuppolicies clusterpolicies policies "
@@ -161,7 +167,12 @@ EXTENSIONS: Mapping[str, str] = {
     "clusterpolicyendpoints policyendpoints",
     "policies.kyverno.io": "deletingpolicies generatingpolicies imagevalidatingpolicies "
     "mutatingpolicies policyexceptions validatingpolicies",
+    "policies.kubewarden.io": "admissionpolicies admissionpolicygroups clusteradmissionpolicies "
+    "clusteradmissionpolicygroups policyservers",
     "policy.networking.k8s.io": "adminnetworkpolicies baselineadminnetworkpolicies",
+    "policy.sigstore.dev": "clusterimagepolicies trustroots",
+    "projectcalico.org": "globalnetworkpolicies networkpolicies stagedglobalnetworkpolicies "
+    "stagednetworkpolicies tiers",
     "secrets-store.csi.x-k8s.io": "secretproviderclasses secretproviderclasspodstatuses",
     "security.istio.io": "authorizationpolicies peerauthentications requestauthentications",
     "snapshot.storage.k8s.io": "volumesnapshotclasses volumesnapshotcontents volumesnapshots",

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from ekswatch.audit.views import LIST
 from ekswatch.rules import attack, logic
 from ekswatch.rules.attack import TACTIC_IDS
 from ekswatch.rules.documents import Document
@@ -163,7 +164,8 @@ def _of_main(draft: Draft, file: File, examples: Mapping[str, frozenset[str]]) -
     if draft is not file.main or "ekswatch" not in document.data:
         return
     for kind in EXAMPLE_KINDS:
-        if kind not in examples.get(file.slug, frozenset()):
+        shown = isinstance(draft, RuleDraft) and draft.view == LIST  # by no audit event
+        if not shown and kind not in examples.get(file.slug, frozenset()):
             message = f"there is no example events/{file.slug}/{kind}_*.json"
             yield problem("missing-example", message, document, "name")
     for what in _missing(document.data, draft.keys):

@@ -14,7 +14,7 @@ import msgspec
 from ekswatch import __version__
 from ekswatch.rules.detection import Detection, Severity
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change of the shapes below that an older reader would misread."""
 
 Scalar = str | int | float | bool
@@ -106,11 +106,26 @@ class Escalation(msgspec.Struct, frozen=True):
     severity: Severity
 
 
+class Novel(msgspec.Struct, frozen=True):
+    """A match counts only where the values of the fields in `key` are new to the cluster.
+
+    Units: days in UTC. A key that was not seen for `forget_days` is new again; the first
+    `learn_days` of the rule, and of the values of `per` where it names fields, are quiet.
+    A match for which not all selections named in `when` hold is a sighting and nothing else.
+    """
+
+    key: tuple[str, ...]
+    forget_days: int = 30
+    learn_days: int = 7
+    per: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One Sigma document that is evaluated on the rows of a view.
 
     `detection` is the slug; `variant` replaces that detection where the document states its
-    own message, dedup key or commands. `facts` are the fields that a match snapshots, beyond
+    own message, dedup key or commands. `facts` are the fields that a match snapshots, beside
     the summary. A rule may make findings, signals for correlations, or both.
     """
 
@@ -125,21 +140,24 @@ class Rule(msgspec.Struct, frozen=True):
     finding: bool = True
     signal: bool = False
     variant: Detection | None = None
+    novel: Novel | None = None
 
 
 class Correlation(msgspec.Struct, frozen=True):
     """One Sigma correlation: matches of `rules` (document names) within `timespan_seconds`.
 
     `op` and `count` are the condition; a temporal correlation needs all its rules instead.
-    `fields` are those whose distinct values value_count counts. `group_by` names fields;
+    `fields` are those whose distinct values value_count counts, or whose numbers value_sum
+    adds; of matches with equal values of `once_per` it adds the largest. `group_by` names fields;
     where a rule calls one differently, `aliases` maps group-by name, then rule, to its field.
     `collect` are fields whose distinct values a match lists. `rules` may name correlations;
-    one that only serves others makes no findings.
+    one that only serves others makes no findings. Matches of `ungrouped` rules, which lack the
+    fields of the group, count in every group.
     """
 
     name: str
     detection: str
-    kind: Literal["event_count", "value_count", "temporal", "temporal_ordered"]
+    kind: Literal["event_count", "value_count", "value_sum", "temporal", "temporal_ordered"]
     rules: tuple[str, ...]
     timespan_seconds: int
     severity: Severity
@@ -149,8 +167,19 @@ class Correlation(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()
     aliases: dict[str, dict[str, str]] = {}
     collect: tuple[str, ...] = ()
+    once_per: tuple[str, ...] = ()
+    ungrouped: tuple[str, ...] = ()
     finding: bool = True
     variant: Detection | None = None
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether it holds when nothing comes: an event count below one."""
+        return self.kind == "event_count" and (self.op, self.count) in ABSENCE
+
+
+ABSENCE = (("lt", 1), ("lte", 0), ("eq", 0))
+"""Conditions that only an empty window meets."""
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -177,7 +206,8 @@ class Ruleset(msgspec.Struct, frozen=True):
     """Everything that the engine and the correlations need, sorted by name.
 
     `hash` is the SHA-256 of the content in hexadecimal; it stands in every finding. `attack` is
-    the release of ATT&CK that names the techniques, if known.
+    the release of ATT&CK that names the techniques, if known. Findings of the detections in
+    `log_only` are logged and not delivered.
     """
 
     schema: int
@@ -188,6 +218,7 @@ class Ruleset(msgspec.Struct, frozen=True):
     seed_mode: bool = False
     hash: str = ""
     attack: str = ""
+    log_only: tuple[str, ...] = ()
 
     def sealed(self) -> "Ruleset":
         """The same ruleset with its hash."""

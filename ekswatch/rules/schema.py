@@ -12,10 +12,14 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 PERIOD = r"^[1-9][0-9]{0,4}[smhd]$"
+DAYS = r"^[1-9][0-9]{0,2}d$"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 DEFAULT_DEDUP_KEY = ("actor.name", "object.ref")
 DEFAULT_DEDUP_PERIOD = "60m"
+DEFAULT_FORGET = "30d"
+DEFAULT_LEARN = "7d"
+MAX_KEY_FIELDS = 8
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -64,6 +68,58 @@ class Raise(Keys):
         return (value,) if isinstance(value, str) else value
 
 
+class Novelty(Keys):
+    """What must be new."""
+
+    key: tuple[Text, ...] = Field(
+        min_length=1,
+        max_length=MAX_KEY_FIELDS,
+        description="Fields whose values together must be new to the cluster.",
+    )
+    forget: str = Field(
+        default=DEFAULT_FORGET,
+        pattern=DAYS,
+        description="Days after which a key that was not seen is new again, as in 30d.",
+    )
+    learn: str = Field(
+        default=DEFAULT_LEARN,
+        pattern=DAYS,
+        description="Days at the start that are quiet, counted from the cluster's first event "
+        "that this rule's baseline knows of.",
+    )
+    per: tuple[Text, ...] = Field(
+        default=(),
+        max_length=MAX_KEY_FIELDS,
+        description="Fields, as in actor.role: new values there have a learning period of their "
+        "own.",
+    )
+
+    when: tuple[Text, ...] = Field(
+        default=(),
+        description="A selection of the document, or a list of them that must all hold for a "
+        "match to count; without them it only teaches the baseline.",
+    )
+
+    @pydantic.field_validator("when", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @pydantic.model_validator(mode="after")
+    def _learns_what_it_remembers(self) -> "Novelty":
+        if self.learn_days > self.forget_days:
+            raise ValueError("learn must not be longer than forget")
+        return self
+
+    @property
+    def forget_days(self) -> int:
+        return int(self.forget[:-1])
+
+    @property
+    def learn_days(self) -> int:
+        return int(self.learn[:-1])
+
+
 class DetectionKeys(Keys):
     """`ekswatch:` of a rule or a correlation. The main document must have a `message`."""
 
@@ -98,9 +154,22 @@ class DetectionKeys(Keys):
         description="Severities other than `level`: the first entry decides whose selections "
         "hold; they need not be part of the condition.",
     )
+    novel: Novelty | None = Field(
+        default=None,
+        description="Rules: a match counts only where this is new to the cluster.",
+    )
     collect: tuple[Text, ...] = Field(
         default=(),
         description="Correlations: fields whose distinct values the finding lists.",
+    )
+    ungrouped: tuple[Text, ...] = Field(
+        default=(),
+        description="Correlations: rules whose matches count in every group, as they lack its "
+        "fields: what anybody did between two requests of one actor.",
+    )
+    once_per: tuple[Text, ...] = Field(
+        default=(),
+        description="Sums: fields whose equal values count once, with the largest number.",
     )
     lint: Mapping[str, Text] = Field(
         default={},
@@ -156,11 +225,66 @@ class Disabled(Keys):
     filters: tuple[Text, ...] = ()
 
 
+class DetectionTuning(Keys):
+    """What an operator changes of one detection."""
+
+    enabled: bool = Field(default=True, strict=True, description="False switches it off.")
+    severity: Level | None = Field(
+        default=None, description="The severity of all its findings, instead of its own."
+    )
+    mode: Literal["finding", "signal", "log"] = Field(
+        default="finding",
+        description="finding: as shipped. signal: only what counts together with others. "
+        "log: findings are written to the function's log and delivered nowhere.",
+    )
+
+
+class SuppressionTuning(Keys):
+    """A suppression in `ekswatch.yml`: a filter without the frame of a Sigma document."""
+
+    name: Text = Field(description="Under this name it is counted.")
+    rules: tuple[Text, ...] = Field(
+        min_length=1, description="Detections or rules it is for, by name; or any."
+    )
+    when: dict[str, Any] | tuple[dict[str, Any], ...] = Field(
+        description="What is expected, as a selection of a detection: all fields of a mapping, "
+        "or one mapping of a list."
+    )
+    reason: Text = Field(description="Why these matches are expected.")
+    owner: Text = Field(description="Who answers for that: a person or a team.")
+    expires: date | None = Field(
+        default=None, description="The last day it holds; without it, it always does."
+    )
+    view: str = Field(
+        default="", description="The view whose fields `when` uses, if not the event."
+    )
+
+
 class Tuning(Keys):
     """`ekswatch.yml` of the tuning folder."""
 
     disabled: Disabled = Disabled()
-    seed_mode: bool = Field(default=False, strict=True)
+    detections: dict[str, DetectionTuning] = Field(
+        default={}, description="Changes to detections, by slug."
+    )
+    lists: dict[str, ListTuning] = Field(
+        default={}, description="Changes to lists, by name, as files in lists/ have them."
+    )
+    suppressions: tuple[SuppressionTuning, ...] = Field(
+        default=(), description="What is expected here, and no finding."
+    )
+    seed_mode: bool = Field(
+        default=False, strict=True, description="Seed rows as their documents have them."
+    )
+
+
+def settings_schema() -> dict[str, Any]:
+    """The JSON schema of `ekswatch.yml`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Tuning.model_json_schema(),
+        "title": "ekswatch.yml",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +302,7 @@ def ekswatch_keys() -> tuple[DocumentedKey, ...]:
     return (*_keys("detection", DetectionKeys), *_keys("filter", FilterKeys))
 
 
-NESTED: Mapping[str, type[BaseModel]] = {"dedup": Dedup, "severity": Raise}
+NESTED: Mapping[str, type[BaseModel]] = {"dedup": Dedup, "severity": Raise, "novel": Novelty}
 
 
 def _keys(document: str, model: type[BaseModel], prefix: str = "") -> list[DocumentedKey]:

@@ -13,7 +13,7 @@ from typing import Any
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import View
 from ekswatch.audit.vocabulary import is_header
-from ekswatch.rules.expression import KEYWORDS, evaluator, fields_of
+from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of
 from ekswatch.rules.fields import Getter, Subject
 from ekswatch.rules.profile import is_steady
 from ekswatch.rules.ruleset import Check, Expression, Not, Or
@@ -25,8 +25,9 @@ MEMO_CHARACTERS = 256
 MEMO_MEMBERS = 32
 """Longer values are judged again each time, so that no event can fill the memory."""
 
-COLUMN_FIELDS = 3
-"""A part that reads more fields than this is judged each time, unless the profile decides it."""
+COLUMN_FIELDS = 5
+"""A part that reads more fields than this is judged each time, unless the profile decides it;
+so is one that reads a path of a body."""
 
 EARLY_FIELDS = (
     *("objectRef.resource", "verb", "verb.class", "objectRef.subresource", "resource"),
@@ -67,9 +68,16 @@ class Screen:
 
 
 def _place(part: Expression) -> object:
-    """What parts of one column have in common: their fields, or all of it if they read many."""
+    """What parts of one column have in common: their fields, or all of it if it is alone."""
     fields = _fields(part)
-    return fields if len(fields) <= COLUMN_FIELDS or all(map(is_steady, fields)) else part
+    few = len(fields) <= COLUMN_FIELDS and all(map(is_typed, fields))
+    return fields if few or all(map(is_steady, fields)) else part
+
+
+def is_typed(field: str) -> bool:
+    """Whether a field has values of one type: in a body 1, 1.0 and true may stand, which are one
+    key of a memory, and three values to a rule."""
+    return not field.startswith(("requestObject.", "responseObject."))
 
 
 def _fields(part: Expression) -> tuple[str, ...]:
@@ -84,7 +92,10 @@ class Column:
     looked up for all rules at once. A part of many fields is judged on each subject.
     """
 
-    __slots__ = ("_index", "_memo", "_read", "_tests", "constrained", "fields", "remembers")
+    __slots__ = (
+        *("_index", "_inside", "_memo", "_parts", "_read", "_tests"),
+        *("constrained", "fields", "remembers"),
+    )
 
     def __init__(self, parts: Sequence[Part], getter: Callable[[str], Getter]) -> None:
         self.fields = _fields(parts[0][2])
@@ -92,20 +103,19 @@ class Column:
         """Whether answers are kept by value."""
         self.constrained = 0
         self._read: Callable[[Subject], Any] = _itself
-        inside: Callable[[str], Callable[[Any], Any]] = getter
+        self._inside: Callable[[str], Callable[[Any], Any]] = getter
         if self.remembers:
             self._read = _reader([getter(field) for field in self.fields])
-            inside = _value_of(self.fields)
+            self._inside = _value_of(self.fields)
         by_bit: defaultdict[int, list[Part]] = defaultdict(list)
         for part in parts:
             by_bit[part[1]].append(part)
             self.constrained |= part[1]
-        self._index = Index([same[0] for same in by_bit.values() if len(same) == 1])
-        self._tests = {
-            bit: (same[0][0], tuple(evaluator(part, inside) for _, _, part in same))
-            for bit, same in by_bit.items()
-            if not bit & self._index.constrained
-        }
+        alone = [same[0] for same in by_bit.values() if len(same) == 1 and self.remembers]
+        self._index = Index(alone)
+        self._parts = by_bit
+        self._tests: dict[int, tuple[str, tuple[Holds, ...]]] = {}
+        """Made when they are first needed: most of them never are."""
         self._memo: dict[Any, tuple[int, int]] = {}
 
     def __len__(self) -> int:
@@ -137,7 +147,7 @@ class Column:
         """Of the bits asked for: those whose parts do not hold, and those that raised."""
         false = broken = 0
         for bit in bits_of(asked):
-            name, tests = self._tests[bit]
+            name, tests = self._tests.get(bit) or self._made(bit)
             try:
                 for holds in tests:
                     if not holds(value):
@@ -155,8 +165,14 @@ class Column:
                 self._memo.clear()
             self._memo[value] = tested, out
 
+    def _made(self, bit: int) -> tuple[str, tuple[Holds, ...]]:
+        parts = self._parts[bit]
+        tests = tuple(evaluator(part, self._inside) for _, _, part in parts)
+        made = self._tests[bit] = (self._name(bit), tests)
+        return made
+
     def _name(self, bit: int) -> str:
-        return self._tests[bit][0] if bit in self._tests else self._index.names[bit]
+        return self._parts[bit][0][0]
 
 
 class Index:
@@ -165,20 +181,18 @@ class Index:
     Shape: of rules, each with one part; those it cannot hold are left alone.
     """
 
-    __slots__ = ("_equal", "_unequal", "_wanting", "constrained", "names")
+    __slots__ = ("_equal", "_unequal", "_wanting", "constrained")
 
     def __init__(self, parts: Iterable[Part]) -> None:
-        self.names: dict[int, str] = {}
         self.constrained = self._wanting = 0
         self._equal: dict[str, int] = {}
         """By text, the rules that want it."""
         self._unequal: dict[str, int] = {}
         """By text, the rules that want anything else."""
-        for name, bit, part in parts:
+        for _, bit, part in parts:
             check = part.arg if isinstance(part, Not) else part
             if not isinstance(check, Check) or not _is_plain(check):
                 continue
-            self.names[bit] = name
             self.constrained |= bit
             self._wanting |= 0 if isinstance(part, Not) else bit
             index = self._unequal if isinstance(part, Not) else self._equal

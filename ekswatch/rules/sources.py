@@ -5,15 +5,22 @@ errors is left out, and so is a correlation over one that is; every error is kep
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from ekswatch.rules.checks import check_file
 from ekswatch.rules.documents import raw
-from ekswatch.rules.drafts import File, FilterDraft, document_id, read_file, read_filters
+from ekswatch.rules.drafts import (
+    CorrelationDraft,
+    File,
+    FilterDraft,
+    document_id,
+    read_file,
+    read_filters,
+)
 from ekswatch.rules.errors import MAX_ERRORS_PER_FILE, Report, RuleError, TooManyErrors, reading
 from ekswatch.rules.exclusions import exclusion
 from ekswatch.rules.folders import yaml_files
@@ -21,7 +28,7 @@ from ekswatch.rules.lists import Lists, read_lists
 from ekswatch.rules.names import Names
 from ekswatch.rules.ruleset import Filter
 from ekswatch.rules.schema import Tuning
-from ekswatch.rules.settings import check_disabled, read_settings
+from ekswatch.rules.settings import Settings, check_names, read_settings
 
 SPECIAL = ("lists", "filters")
 """Folders of a detections folder that hold no detections."""
@@ -55,16 +62,19 @@ def read_sources(folder: Path, tuning: Path | None) -> Sources:
     errors: list[RuleError] = []
     unsettled: list[RuleError] = []
     settings = read_settings(tuning, unsettled)
-    lists = read_lists(folder / "lists", tuning / "lists" if tuning else None, errors)
+    lists = read_lists(
+        folder / "lists", tuning / "lists" if tuning else None, settings.tuning.lists, errors
+    )
     files, broken = _read_files(folder, lists, errors)
     whole, names = _without_faults(files, broken, errors)
     filters, lost = _read_filters(folder, tuning, lists, names, errors)
-    check_disabled(
+    filters = _with_suppressions(filters, settings, whole, lists, names, unsettled)
+    check_names(
         settings,
-        tuning,
         {
             "detection": {file.slug for file in whole} | names.broken,
             "filter": {each.name for _, each in filters} | lost,
+            "list": {*lists, *lists.broken},
         },
         unsettled,
     )
@@ -75,7 +85,7 @@ def read_sources(folder: Path, tuning: Path | None) -> Sources:
         lists=lists,
         filters=tuple(draft for draft, _ in filters),
         exclusions=tuple(each for _, each in filters),
-        settings=settings,
+        settings=settings.tuning,
         settings_hold=not unsettled,
         names=names,
         errors=tuple(sorted({*errors, *unsettled})),
@@ -169,3 +179,41 @@ def _read_filters(
         else:
             found |= mine
     return [found[name] for name in sorted(found)], lost
+
+
+def _with_suppressions(
+    filters: list[tuple[FilterDraft, Filter]],
+    settings: Settings,
+    files: Iterable[File],
+    lists: Lists,
+    names: Names,
+    errors: list[RuleError],
+) -> list[tuple[FilterDraft, Filter]]:
+    """The filters and the suppressions of the settings, by name."""
+    found = {draft.name: (draft, made) for draft, made in filters}
+    by_slug = {file.slug: file for file in files}
+    for index, written in enumerate(settings.suppressions()):
+        draft = replace(written, rules=tuple(_meant(written, by_slug)))
+        report = Report(draft.document.file)
+        if draft.name in found:
+            errors.append(
+                settings.error(f"the name {draft.name!r} is already taken", "suppressions", index)
+            )
+            continue
+        with suppress(TooManyErrors), reading(report):
+            made = exclusion(draft, lists, names, report)
+            if made is not None:
+                found[draft.name] = (draft, made)
+        errors += report.errors
+    return [found[name] for name in sorted(found)]
+
+
+def _meant(draft: FilterDraft, files: Mapping[str, File]) -> Iterator[str]:
+    """The documents that a suppression is for: of a detection all, on its view if it has one."""
+    for name in draft.rules:
+        if name not in files:
+            yield name
+            continue
+        for each in files[name].drafts:
+            if isinstance(each, CorrelationDraft) or draft.view in ("", each.view):
+                yield each.name

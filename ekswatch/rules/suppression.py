@@ -9,7 +9,7 @@ from functools import partial
 
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import NO_ROW
-from ekswatch.rules.expression import inlined, split
+from ekswatch.rules.expression import ALWAYS, implied, inlined, split
 from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.profile import is_of_event, is_steady, reads_only
 from ekswatch.rules.ruleset import Filter, Rule
@@ -26,13 +26,20 @@ class Suppression:
             for index, each in enumerate(filters)
             for part in split(inlined(each.excludes, each.selections))
         ]
-        on_event = [part for part in parts if reads_only(part[2], is_of_event)]
         get = partial(getter, view="")
-        self._steady = Screen([part for part in on_event if reads_only(part[2], is_steady)], get)
-        self._varying = Screen(
-            [part for part in on_event if not reads_only(part[2], is_steady)], get
-        )
-        self._on_row = [part for part in parts if not reads_only(part[2], is_of_event)]
+        steady: list[Part] = []
+        varying: list[Part] = []
+        self._on_row: list[Part] = []
+        for name, bit, part in parts:
+            if reads_only(part, is_steady):
+                steady.append((name, bit, part))
+                continue
+            if (needed := implied(part, is_steady)) != ALWAYS:
+                steady.append((name, bit, needed))
+            of_event = reads_only(part, is_of_event)
+            (varying if of_event else self._on_row).append((name, bit, part))
+        self._steady = Screen(steady, get)
+        self._varying = Screen(varying, get)
         self._rows: dict[str, Screen] = {}
         self._views: dict[str, int] = {}
         """The filters that are for some rule on a view."""

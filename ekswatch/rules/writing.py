@@ -13,7 +13,8 @@ from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.drafts import CorrelationDraft, Draft, File, RuleDraft, document_id
 from ekswatch.rules.mentions import dedup, facts, texts
 from ekswatch.rules.names import Names
-from ekswatch.rules.ruleset import SCHEMA, Correlation, Escalation, Rule, Ruleset
+from ekswatch.rules.ruleset import SCHEMA, Correlation, Escalation, Novel, Rule, Ruleset
+from ekswatch.rules.schema import DetectionTuning
 from ekswatch.rules.sources import Sources
 
 
@@ -24,11 +25,12 @@ def written(sources: Sources) -> Ruleset:
     off = settings.disabled.filters
     return Ruleset(
         schema=SCHEMA,
-        detections=tuple(_detection(file, sources.folder) for file in enabled.described(names)),
+        detections=tuple(_detection(file, sources) for file in enabled.described(names)),
         rules=tuple(_rule(draft, sources, enabled) for draft in enabled.rules()),
         correlations=tuple(_correlation(draft, sources) for draft in enabled.correlations()),
         filters=tuple(each for each in sources.exclusions if each.name not in off),
         seed_mode=settings.seed_mode,
+        log_only=tuple(sorted(s for s, t in settings.detections.items() if t.mode == "log")),
         attack=ATTACK_RELEASE,
     ).sealed()
 
@@ -58,7 +60,8 @@ class _Enabled:
 
 
 def _enabled(sources: Sources) -> _Enabled:
-    names, off = sources.names, sources.settings.disabled.detections
+    names, off = sources.names, {*sources.settings.disabled.detections}
+    off |= {slug for slug, tuned in sources.settings.detections.items() if not tuned.enabled}
     kept = tuple(file for file in sources.files if file.slug not in off)
     needed: dict[str, Draft] = {}
     queue = [draft for file in kept for draft in file.drafts]
@@ -71,8 +74,9 @@ def _enabled(sources: Sources) -> _Enabled:
     return _Enabled(kept, needed)
 
 
-def _detection(file: File, root: Path) -> Detection:
+def _detection(file: File, sources: Sources) -> Detection:
     main = file.main
+    tuned = sources.settings.detections.get(file.slug, DetectionTuning())
     data, keys = main.document.data, main.keys
     tags = [str(tag) for tag in data.get("tags") or ()]
     folds = dedup(main)
@@ -81,14 +85,14 @@ def _detection(file: File, root: Path) -> Detection:
         id=document_id(main.document),
         title=str(data["title"]),
         description=str(data["description"]).strip(),
-        severity=_severity(main),
+        severity=_severity(tuned, main),
         message=keys.message or "",
         dedup=folds.key,
         dedup_seconds=folds.seconds,
         fields=texts(data.get("fields")),
         impact=keys.impact,
         confidence=keys.confidence,
-        tactics=tactics([*_tactic_of_folder(file, root), *tags]),
+        tactics=tactics([*_tactic_of_folder(file, sources.folder), *tags]),
         techniques=techniques(tags),
         falsepositives=texts(data.get("falsepositives")),
         references=texts(data.get("references")),
@@ -104,7 +108,7 @@ def _tactic_of_folder(file: File, root: Path) -> list[str]:
     return [f"attack.{name}" for name in reversed(inside) if name in TACTICS][:1]
 
 
-def _variant(draft: Draft, file: File, root: Path) -> Detection | None:
+def _variant(draft: Draft, file: File, sources: Sources) -> Detection | None:
     """The detection with what this document states itself, None when it states nothing."""
     if draft is file.main:
         return None
@@ -120,27 +124,38 @@ def _variant(draft: Draft, file: File, root: Path) -> Detection | None:
     if keys.dedup is not None:
         stated |= {"dedup": keys.dedup.key, "dedup_seconds": keys.dedup.seconds}
     changed = {name: value for name, value in stated.items() if value is not None}
-    return msgspec.structs.replace(_detection(file, root), **changed) if changed else None
+    return msgspec.structs.replace(_detection(file, sources), **changed) if changed else None
 
 
 def _rule(draft: RuleDraft, sources: Sources, enabled: _Enabled) -> Rule:
     names = sources.names
     file = names.files[draft.name]
+    tuned = sources.settings.detections.get(file.slug, DetectionTuning())
     return Rule(
         name=draft.name,
         detection=file.slug,
         view=draft.view,
         selections=dict(draft.selections),
         condition=draft.condition,
-        severity=_severity(draft, file.main),
+        severity=_severity(tuned, draft, file.main),
         escalations=tuple(
-            Escalation(entry.when, Severity[entry.level.upper()]) for entry in draft.keys.severity
+            Escalation(entry.when, Severity[entry.level.upper()])
+            for entry in draft.keys.severity
+            if tuned.severity is None
         ),
         facts=facts(draft, names),
-        finding=enabled.finds(file) and not names.serves_only(draft),
+        finding=enabled.finds(file) and not names.serves_only(draft) and tuned.mode != "signal",
         signal=any(each.name in enabled.needed for each in names.above(draft)),
-        variant=_variant(draft, file, sources.folder),
+        variant=_variant(draft, file, sources),
+        novel=_novel(draft),
     )
+
+
+def _novel(draft: RuleDraft) -> Novel | None:
+    novel = draft.keys.novel
+    if novel is None:
+        return None
+    return Novel(novel.key, novel.forget_days, novel.learn_days, novel.per, novel.when)
 
 
 def _correlation(draft: CorrelationDraft, sources: Sources) -> Correlation:
@@ -148,25 +163,28 @@ def _correlation(draft: CorrelationDraft, sources: Sources) -> Correlation:
     file, sigma = names.files[draft.name], draft.sigma
     condition = sigma.condition
     assert isinstance(condition, SigmaCorrelationCondition)  # noqa: S101 - checked when drafted
+    tuned = sources.settings.detections.get(file.slug, DetectionTuning())
     return Correlation(
         name=draft.name,
         detection=file.slug,
         kind=sigma.type.name.lower(),  # type: ignore[arg-type]  # checked when drafted
         rules=names.references(draft),
         timespan_seconds=sigma.timespan.seconds,
-        severity=_severity(draft, file.main),
+        severity=_severity(tuned, draft, file.main),
         group_by=tuple(sigma.group_by or ()),
         op=condition.op.name.lower(),  # type: ignore[arg-type]  # pySigma's names are ours
         count=int(condition.count),
         fields=texts(condition.fieldref),
         aliases=names.aliases(draft),
         collect=draft.keys.collect,
-        finding=not names.serves_only(draft),
-        variant=_variant(draft, file, sources.folder),
+        once_per=draft.keys.once_per,
+        ungrouped=names.named(draft.keys.ungrouped),
+        finding=not names.serves_only(draft) and tuned.mode != "signal",
+        variant=_variant(draft, file, sources),
     )
 
 
-def _severity(*drafts: Draft) -> Severity:
-    """The level of the first of these documents that states one."""
-    stated = (draft.document.data.get("level") for draft in drafts)
+def _severity(tuned: DetectionTuning, *drafts: Draft) -> Severity:
+    """The operator's, else the level of the first of these documents that states one."""
+    stated = (tuned.severity, *(draft.document.data.get("level") for draft in drafts))
     return Severity[next(str(level).upper() for level in stated if level)]

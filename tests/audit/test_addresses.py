@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekswatch.audit.addresses import address_class
+from ekswatch.audit.addresses import address_class, network
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,24 @@ from ekswatch.audit.addresses import address_class
 def test_only_vpc_ranges_are_private(address: str, expected: str) -> None:
     """Documentation ranges count as public, and a text that is no address is unknown."""
     assert address_class(address) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.0/24"),
+        ("203.0.113.255", "203.0.113.0/24"),
+        ("203.0.114.0", "203.0.114.0/24"),
+        ("::ffff:203.0.113.7", "203.0.113.0/24"),
+        ("2001:db8:1:2::5", "2001:db8:1::/48"),
+        ("2001:db8:1:ffff::5", "2001:db8:1::/48"),
+        ("2001:db8:2::5", "2001:db8:2::/48"),
+        ("10.1.2.3", "private"),
+        ("fe80::1%eth0", "private"),
+        ("127.0.0.1", "loopback"),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_a_public_address_has_a_network(address: str, expected: str) -> None:
+    """Neighbours share it; inside a VPC addresses change with every node."""
+    assert network(address) == expected

@@ -1,7 +1,9 @@
 """The derived facts, one table each, on real events and on edits of them."""
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from ekswatch.audit import facts
@@ -503,3 +505,184 @@ def test_a_record_says_when_it_is_incomplete() -> None:
     assert facts.partial(dropped) == "bodies dropped by the API server"
     assert facts.partial(PartialEvent(partial="cut in user")) == "cut in user"
     assert facts.partial(event(EXEC)) is None
+
+
+DELETE_OPTIONS = {"kind": "DeleteOptions", "apiVersion": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "subresource", "query", "expected"),
+    [
+        ("create", "", "fieldManager=x&dryRun=All", True),
+        ("update", "", "dryRun=All", True),
+        ("patch", "status", "%64ry%52un=%41ll", True),
+        ("create", "", "dryRun=All&dryRun=All", True),
+        ("deletecollection", "", "dryRun=All", True),
+        ("create", "", "x=dryRun=All", False),
+        ("create", "", "x=1%26dryRun=All", False),
+        ("create", "", "dryrun=All", False),
+        ("create", "", "dryRun=all", False),
+        ("create", "", "dryRun=", False),
+        ("create", "", "dryRun=All+", False),
+        ("create", "", "dryRun=All;x=1", False),
+        ("create", "", "dryRun=All&dryRun=None", False),
+        ("create", "", "", False),
+        ("get", "", "dryRun=All", False),
+        ("create", "exec", "dryRun=All&command=id", False),
+        ("create", "token", "dryRun=All", False),
+        ("create", "proxy", "dryRun=All", False),
+    ],
+)
+def test_a_dry_run_is_what_the_server_takes_for_one(
+    verb: str, subresource: str, query: str, expected: bool
+) -> None:
+    """The parameter counts in the server's spelling and where the server honours it."""
+    given = made(
+        verb=verb, objectRef={"subresource": subresource}, requestURI=f"/api/v1/pods?{query}"
+    )
+
+    assert facts.request_dry_run(given) is expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"level": "RequestResponse"}, True),
+        ({"level": "Metadata"}, False),
+        ({"level": "RequestResponse", "requestObject": DELETE_OPTIONS}, False),
+    ],
+)
+def test_the_body_of_a_delete_overrules_its_query(more: dict[str, Any], expected: bool) -> None:
+    """The server reads the parameter of a delete only when there is no body."""
+    given = made(verb="delete", requestURI="/api/v1/namespaces/a/pods/p?dryRun=All", **more)
+
+    assert facts.request_dry_run(given) is expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"dryRun": ["All"]}, True),
+        ({"preconditions": {"uid": '"dryRun":["All"]'}}, False),
+    ],
+)
+def test_a_delete_asks_for_a_dry_run_in_its_body(options: dict[str, Any], expected: bool) -> None:
+    """As kubectl does; a text that quotes the setting is no setting."""
+    body = json.dumps({**DELETE_OPTIONS, **options}, separators=(",", ":"))
+    line = f'{{"verb":"delete","level":"RequestResponse","requestObject":{body}}}'
+
+    assert facts.request_dry_run(msgspec.json.decode(line, type=AuditEvent)) is expected
+
+
+AUDITED = "pod-security.kubernetes.io/audit-violations"
+FAILURE = "validation.policy.admission.k8s.io/validation_failure"
+DENIED_BY_POLICY = "ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message", "expected"),
+    [
+        ({}, "", None),
+        ({"pod-security.kubernetes.io/enforce-policy": "baseline:latest"}, "", None),
+        ({AUDITED: "would violate"}, "", ("would violate",)),
+        ({FAILURE: '[{"message":"one"},{"message":"two"}]'}, "", ("one", "two")),
+        ({FAILURE: '[{"policy":"a"}]'}, "", ('[{"policy":"a"}]',)),
+        ({FAILURE: "[cut"}, "", ("[cut",)),
+        ({FAILURE: "7"}, "", ("7",)),
+        ({AUDITED: "same", FAILURE: '[{"message":"same"}]'}, "", ("same",)),
+        ({}, DENIED_BY_POLICY, (DENIED_BY_POLICY,)),
+        ({}, 'pods "web" is forbidden: User "jane" cannot create', None),
+    ],
+)
+def test_what_admission_found_wrong(
+    annotations: dict[str, str], message: str, expected: tuple[str, ...] | None
+) -> None:
+    """Each in the words of whoever judged, once; a refusal by RBAC is no violation."""
+    document = made(annotations=annotations, responseStatus={"code": 201, "message": message})
+
+    assert facts.admission_violations(document) == expected
+
+
+def test_what_admission_found_wrong_with_a_real_pod() -> None:
+    """The annotation tells of the audited level, the message of the enforced one."""
+    found = facts.admission_violations(event(REFUSED))
+
+    assert found == (REFUSED["annotations"][AUDITED], REFUSED["responseStatus"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "workload"),
+    [
+        ("pods", "web-7d9c8b6f5d-x2kqz", "web"),
+        ("pods", "web-api-66bdc4f7b-9xq5t", "web-api"),
+        ("pods", "web-x2kqz", "web"),
+        ("pods", "nightly-29920113-dpq77", "nightly"),
+        ("pods", "db-0", "db"),
+        ("pods", "db-cluster-12", "db-cluster"),
+        ("pods", "web", "web"),
+        ("pods", "web-shell", "web-shell"),
+        ("pods", "web-aeiou", "web-aeiou"),
+        ("pods", "web-x2kqz1", "web-x2kqz1"),
+        ("pods", "x2kqz", "x2kqz"),
+        ("pods", "-x2kqz", "-x2kqz"),
+        ("deployments", "web-x2kqz", "web-x2kqz"),
+        ("statefulsets", "db-0", "db-0"),
+    ],
+)
+def test_a_pod_s_name_tells_of_its_workload(resource: str, name: str, workload: str) -> None:
+    """What controllers add has digits and letters of their own choice, without vowels."""
+    given = made(verb="get", objectRef={"resource": resource, "namespace": "a", "name": name})
+
+    assert facts.object_workload(given) == workload
+
+
+def test_a_created_pod_s_workload_is_in_its_answer() -> None:
+    """A name that the server generates is not in the reference."""
+    created = made(
+        verb="create",
+        objectRef={"resource": "pods", "namespace": "a"},
+        requestObject={"metadata": {"generateName": "web-7d9c8b6f5d-"}},
+        responseObject={"metadata": {"name": "web-7d9c8b6f5d-x2kqz"}},
+    )
+
+    assert facts.object_workload(created) == "web"
+    assert facts.object_workload(made(verb="list", objectRef={"resource": "pods"})) is None
+
+
+@pytest.mark.parametrize(
+    ("annotations", "webhooks"),
+    [
+        ({}, None),
+        ({"failed-open.validating.webhook.admission.k8s.io/round_0_index_2": "a.io"}, ("a.io",)),
+        ({"failed-open.mutation.webhook.admission.k8s.io/round_1_index_0": "b.io"}, ("b.io",)),
+        (
+            {
+                "failed-open.mutation.webhook.admission.k8s.io/round_0_index_0": "b.io",
+                "failed-open.mutation.webhook.admission.k8s.io/round_1_index_0": "b.io",
+                "failed-open.validating.webhook.admission.k8s.io/round_0_index_1": "a.io",
+            },
+            ("b.io", "a.io"),
+        ),
+        ({"mutation.webhook.admission.k8s.io/round_0_index_0": "b.io"}, None),
+        ({"failed-open.validating.webhook.admission.k8s.io/round_0_index_2": ""}, None),
+    ],
+)
+def test_webhooks_that_failed_open_are_named(
+    annotations: dict[str, str], webhooks: tuple[str, ...] | None
+) -> None:
+    """Each once, whatever round of admission it missed; one that answered is not among them."""
+    assert facts.admission_failed_open(made(annotations=annotations)) == webhooks
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        (["203.0.113.7"], "203.0.113.0/24"),
+        (["203.0.113.7", "10.0.1.9"], "private"),
+        ([""], None),
+        ([], None),
+    ],
+)
+def test_the_network_is_that_of_the_last_address(addresses: list[str], expected: Value) -> None:
+    """Only the last one is set by the API server."""
+    assert facts.source_network(made(sourceIPs=addresses)) == expected

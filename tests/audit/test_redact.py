@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ekswatch.audit import redact as redaction
 from ekswatch.audit.redact import MAX_CHARACTERS, redact
 
 CANARY = "hunter2Canary"
@@ -117,3 +118,10 @@ def test_a_hostile_text_costs_no_more_than_another(piece: str) -> None:
     redact(text)
 
     assert time.process_time() - started < 0.25
+
+
+def test_every_mark_has_a_hint() -> None:
+    """What is looked for first is part of all that is looked for then."""
+    for pattern in redaction._PATTERNS:
+        for mark in pattern.marks:
+            assert redaction._may_hold_secrets(mark), mark

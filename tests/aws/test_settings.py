@@ -26,6 +26,8 @@ def test_every_variable_is_read() -> None:
         "EKSWATCH_SNS_TOPIC_ARN": TOPIC,
         "EKSWATCH_RULESET": "/opt/rules.json",
         "EKSWATCH_CLUSTERS": "prod, staging",
+        "EKSWATCH_LIVE_LISTS": "tor_exits=s3://intel/tor.txt, bad=ssm:/intel/bad",
+        "EKSWATCH_LIVE_LIST_HOURS": "24",
     }
 
     settings = Settings.from_env(told)
@@ -38,6 +40,8 @@ def test_every_variable_is_read() -> None:
         sns_topic_arn=TOPIC,
         ruleset=Path("/opt/rules.json"),
         clusters=("prod", "staging"),
+        live_lists=(("tor_exits", "s3://intel/tor.txt"), ("bad", "ssm:/intel/bad")),
+        live_list_hours=24,
     )
 
 
@@ -50,6 +54,10 @@ def test_every_variable_is_read() -> None:
         ("EKSWATCH_SNS_TOPIC_ARN", "findings"),
         ("EKSWATCH_SNS_TOPIC_ARN", TOPIC + ".fifo"),
         ("EKSWATCH_CLUSTERS", "prod,a/b"),
+        ("EKSWATCH_LIVE_LISTS", "tor_exits"),
+        ("EKSWATCH_LIVE_LISTS", "tor_exits=https://example.com/x"),
+        ("EKSWATCH_LIVE_LIST_HOURS", "0"),
+        ("EKSWATCH_LIVE_LIST_HOURS", "a day"),
     ],
 )
 def test_an_error_names_the_variable(name: str, value: str) -> None:

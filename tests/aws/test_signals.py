@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from botocore.session import Session
@@ -171,6 +172,7 @@ class Insights:
         self.statuses = list(statuses)
         self.busy = busy
         self.asked: list[tuple[int, int]] = []
+        self.texts: list[str] = []
         self.stopped: list[str] = []
         self.now = 0.0
 
@@ -180,11 +182,15 @@ class Insights:
             self.busy -= 1
             raise BlockingIOError
         self.asked.append((query["startTime"], query["endTime"]))
+        self.texts.append(query["queryString"])
         return {"queryId": str(len(self.asked))}
 
     def get_query_results(self, *, queryId: str) -> Any:  # noqa: N803  # boto3's
         start, end = self.asked[int(queryId) - 1]
-        found = [(at, x) for at, x in self.lines if start <= int(at.timestamp()) <= end]
+        wanted = '"reach":"long"' if self.texts[int(queryId) - 1] == signals.LONG_QUERY else ""
+        found = [
+            (at, x) for at, x in self.lines if start <= int(at.timestamp()) <= end and wanted in x
+        ]
         status = self.statuses.pop(0) if self.statuses else "Complete"
         rows = [row(at, line) for at, line in found[: self.row_limit]]
         return {"status": status, "results": rows if status == "Complete" else rows[:1]}
@@ -195,12 +201,12 @@ class Insights:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def read(self, window: Window = WINDOW) -> signals.Read:
+    def read(self, window: Window = WINDOW, *, long_since: datetime | None = None) -> signals.Read:
         client: Any = self
         reader = Reader(
             client, GROUP, clock=lambda: self.now, sleep=self.sleep, row_limit=self.row_limit
         )
-        return reader.read(window)
+        return reader.read(window, long_since=long_since)
 
 
 def row(at: datetime, line: str) -> Sequence[Any]:
@@ -310,3 +316,35 @@ def test_one_second_over_the_row_limit_raises() -> None:
 
     with pytest.raises(TooManySignals, match="in one second from 2026-11-20T12:00:"):
         Insights(crowd, row_limit=10).read()
+
+
+def test_before_the_window_only_signals_of_long_reach_are_read() -> None:
+    """They are few, and what is scanned is paid for; each is read once."""
+    before, inside = timedelta(minutes=-30), timedelta(minutes=1)
+    made = [
+        (AT + moment, encode(msgspec.structs.replace(signal(name, AT + moment), reach=reach)))
+        for moment, name, reach in (
+            (before, "short-before", "short"),
+            (before, "long-before", "long"),
+            (inside, "short-inside", "short"),
+            (inside, "long-inside", "long"),
+            (timedelta(hours=-2), "too-early", "long"),
+        )
+    ]
+    insights = Insights(made)
+
+    read = insights.read(long_since=AT - timedelta(hours=1))
+
+    found = sorted(one.audit_ids[0] for one in read.signals["prod"])
+    assert found == ["long-before", "long-inside", "short-inside"]
+    assert insights.texts == [signals.QUERY, signals.LONG_QUERY]
+
+
+@pytest.mark.parametrize("since", [None, AT, AT + timedelta(minutes=1)])
+def test_without_anything_before_the_window_one_query_is_enough(since: datetime | None) -> None:
+    """No correlation looks further back than the others."""
+    insights = Insights(lines(timedelta(0)))
+
+    insights.read(long_since=since)
+
+    assert insights.texts == [signals.QUERY]

@@ -537,3 +537,35 @@ def test_every_option_is_documented() -> None:
 
     assert len(options) > 8
     assert {option for option in options if option not in page} == set()
+
+
+# What must be new
+
+
+@pytest.fixture
+def novel(tmp_path: Path) -> Path:
+    """A detection of who reads a secret for the first time, that reads of anything teach."""
+    read = {"read": {"verb": "get"}, "secret": {"resource": "secrets"}, "condition": "read"}
+    keys = {"message": "x", "novel": {"key": ["actor.name"], "forget": "9d", "when": "secret"}}
+    build.detection(tmp_path, build.document("newcomer", read, ekswatch=keys))
+    return tmp_path
+
+
+def test_what_must_be_new_is_said(tmp_path: Path, novel: Path) -> None:
+    """One event says nothing of a cluster's past, so a finding stands under a condition."""
+    file = written(tmp_path, request(objectRef={"resource": "secrets"}))
+
+    text = flat(run(file, "--detections", novel, "--detection", "newcomer")[1])
+
+    assert "a finding, if it is new to the cluster, severity MEDIUM" in text
+    assert "Only if the cluster did not see this together for 9 days actor.name: 'jane'" in text
+
+
+def test_what_only_teaches_is_said(tmp_path: Path, novel: Path) -> None:
+    """The condition holds, and still nothing will come of it."""
+    file = written(tmp_path, request(objectRef={"resource": "pods"}))
+
+    text = flat(run(file, "--detections", novel, "--detection", "newcomer")[1])
+
+    assert "no finding: it only teaches the baseline what is normal" in text
+    assert "Teaches what is normal and no more, as secret does not hold" in text

@@ -30,6 +30,7 @@ from ekswatch.cli.rules import slugs
 from ekswatch.cli.scaffold import Kind, write
 from ekswatch.rules.detection import Detection
 from ekswatch.rules.ruleset import load
+from tests.rules import build
 
 SHIPPED = Path(__file__).parents[2] / "detections"
 TODAY = date(2026, 11, 20)
@@ -513,3 +514,22 @@ def test_a_full_disk_is_said() -> None:
 
     assert done.returncode == Exit.USAGE
     assert done.stderr == "standard output: No space left on device\n"
+
+
+def test_what_must_be_new_is_shown(tmp_path: Path) -> None:
+    """The key, how long it is remembered, and who learns on their own."""
+    novel = {"key": ["verb"], "per": ["actor.name"], "when": "read", "forget": "9d", "learn": "2d"}
+    read = {"read": {"verb": "get"}, "condition": "read"}
+    keys = {"message": "{actor.name} did it", "novel": novel}
+    build.detection(tmp_path, build.document("newcomer", read, ekswatch=keys))
+
+    _, text, _ = rules("show", "newcomer", "--detections", tmp_path)
+    _, listed, _ = rules("list", "--detections", tmp_path, "--format", "json")
+    _, shown, _ = rules("show", "newcomer", "--detections", tmp_path, "--format", "json")
+
+    assert "only when this is new to the cluster: verb" in text
+    assert "not seen for 9 days; the first 2 days are quiet" in text
+    assert "so are the first 2 of any new actor.name" in text
+    assert "counts where read, otherwise it only teaches" in text
+    assert json.loads(listed)["detections"][0]["kind"] == "novel"
+    assert json.loads(shown)["conditions"][0]["novel"]["forget_days"] == 9

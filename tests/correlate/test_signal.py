@@ -72,7 +72,7 @@ def test_a_line_holds_its_fields_by_name() -> None:
 
     assert "\n" not in line
     assert json.loads(line) == {
-        "v": 1,
+        "v": 2,
         "detection": "secret-read-burst",
         "document": "secret_read",
         "first_seen": "2026-11-20T12:00:00.000000+00:00",
@@ -83,6 +83,7 @@ def test_a_line_holds_its_fields_by_name() -> None:
         "batch": "b1",
         "partial": "",
         "facts": {"actor.name": "jane", "object.name": "db"},
+        "reach": "short",
     }
 
 
@@ -134,7 +135,8 @@ def test_a_lone_surrogate_does_not_stop_a_batch() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"v": 2}, "version"),
+        ({"v": 1}, "version"),
+        ({"reach": "far"}, "not a signal"),
         ({"count": 3}, "differ"),
         ({"audit_ids": ["a"]}, "differ"),
         ({"audit_ids": [], "offsets": [], "count": 0}, "0 requests"),

@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ekswatch.correlate.spans import HOLDS, Occurrence, spans
-from ekswatch.rules.ruleset import Correlation
+from ekswatch.correlate.spans import HOLDS, Occurrence, decided_at, spans
+from ekswatch.rules.ruleset import ABSENCE, Correlation
 from tests.correlate.examples import at, correlation
 
 drawn = st.lists(
@@ -51,6 +51,7 @@ def test_event_count_counts_the_requests_of_each_window(
 ) -> None:
     """Exactly the windows hold whose number of distinct requests meets the condition."""
     about = correlation(timespan_seconds=limit[0], count=limit[1], op=limit[2])
+    assume(not about.is_absence)
     all_ = occurrences(seen)
 
     def count(inside: list[Occurrence]) -> int:
@@ -87,6 +88,83 @@ def test_value_count_counts_the_values_of_each_window(
     ]
 
     assert [(all_[s.start : s.end], s.observed) for s in spans(all_, about)] == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from("abc"), st.sampled_from([1, 20, 60])),
+        max_size=12,
+    ),
+    limits,
+    st.sampled_from([(), ("key",)]),
+)
+def test_value_sum_adds_the_largest_number_of_each(
+    seen: list[tuple[int, str, int]], limit: tuple[int, int, str], once: tuple[str, ...]
+) -> None:
+    """Exactly the windows hold whose sum meets the condition; equal keys add once."""
+    about = correlation(
+        kind="value_sum",
+        fields=("risk",),
+        once_per=once,
+        timespan_seconds=limit[0],
+        count=limit[1] * 20,
+        op=limit[2],
+    )
+    all_ = sorted(
+        {
+            Occurrence(at(second), str(number), "one", b"%d" % number, {"risk": risk, "key": key})
+            for number, (second, key, risk) in enumerate(seen)
+        },
+        key=lambda one: one.order,
+    )
+
+    def total(inside: list[Occurrence]) -> int:
+        largest: dict[Any, int] = {}
+        for one in inside:
+            key = one.facts["key"] if once else one.request
+            largest[key] = max(largest.get(key, 0), int(str(one.facts["risk"])))
+        return sum(largest.values())
+
+    expected = [
+        (inside, total(inside))
+        for inside in windows(all_, about)
+        if HOLDS[about.op](total(inside), about.count)
+    ]
+
+    assert [(all_[s.start : s.end], s.observed) for s in spans(all_, about)] == expected
+
+
+def test_what_is_no_number_adds_nothing() -> None:
+    """A missing number, a text and a truth value are worth nothing."""
+    about = correlation(kind="value_sum", fields=("risk",), count=0, op="gte")
+    seen = [
+        Occurrence(at(n), str(n), "d", b"", {"risk": value})
+        for n, value in enumerate([None, "5", True, 7])
+    ]
+
+    assert [span.observed for span in spans(seen, about)] == [0, 0, 0, 7]
+
+
+@given(drawn, st.integers(0, 15), st.sampled_from(ABSENCE))
+def test_absence_holds_after_the_last_request_before_a_gap(
+    seen: list[tuple[Any, ...]], timespan: int, condition: tuple[Any, int]
+) -> None:
+    """Exactly the moments hold after which nothing came for longer than the timespan."""
+    about = correlation(timespan_seconds=timespan, op=condition[0], count=condition[1])
+    all_ = occurrences(seen)
+    moments = sorted({one.at for one in all_})
+    within = timedelta(seconds=timespan)
+    expected = [
+        moment
+        for moment in moments
+        if not any(timedelta(0) < later - moment <= within for later in moments)
+    ]
+    found = list(spans(all_, about))
+
+    assert [all_[span.end - 1].at for span in found] == expected
+    for span in found:
+        decided = decided_at(all_, span, about) - all_[span.end - 1].at
+        assert decided > within
 
 
 @given(drawn, st.integers(0, 15))

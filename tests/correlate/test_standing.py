@@ -116,3 +116,13 @@ def test_a_standing_holds_where_the_correlation_does(
 def test_no_signals_have_no_standing() -> None:
     """A file without a single signal says nothing."""
     assert standings([], ruleset(correlation()), SLUG) == ()
+
+
+@pytest.mark.parametrize(("last", "missing"), [(600, 1), (601, 0)])
+def test_a_silence_that_is_over_holds(last: int, missing: int) -> None:
+    """One that goes on at the end of what was seen is not known to be one."""
+    about = ruleset(correlation(op="lt", count=1, timespan_seconds=600))
+
+    (one,) = standings(as_signals(read(0, last)), about, "secret-read-burst")
+
+    assert (one.missing, one.holds) == (missing, missing == 0)

@@ -117,3 +117,56 @@ def test_no_secret_leaves(changes: dict[str, Any]) -> None:
     assert len(written) == 1
     assert len(found) == 2
     assert not [line for line in lines if CANARY.lower() in line.lower()]
+
+
+SPEC = {
+    "kind": "Pod",
+    "metadata": {"name": "web", "namespace": "a"},
+    "spec": {
+        "containers": [
+            {
+                "name": "web",
+                "env": [
+                    {"name": "DB_PASSWORD", "value": CANARY},
+                    {"name": "DATABASE_URL", "value": f"postgres://app:{CANARY}@db/app"},
+                ],
+                "command": ["sh", "-c", f"{CANARY}token={CANARY} run --api-key {CANARY}"],
+                "args": ["--password", CANARY, f"{CANARY}password={CANARY}"],
+            }
+        ]
+    },
+}
+TOLD = ("container.name", "container.env_names", "container.credentials")
+
+
+def test_credentials_in_a_spec_are_told_by_kind_and_place() -> None:
+    """What says that a manifest holds credentials does not hold them, in any format."""
+    about = detection(message="".join(f"{{{name}}} " for name in TOLD), fields=TOLD)
+    rule = Rule(
+        name="all",
+        detection=about.slug,
+        view="container",
+        selections={},
+        condition=Check("container.credentials", "exists", (True,)),
+        severity=about.severity,
+        facts=TOLD,
+    )
+    given = event(
+        objectRef={"resource": "pods", "namespace": "a", "name": "web", "apiVersion": "v1"},
+        requestObject=SPEC,
+        responseObject=SPEC,
+    )
+
+    matches = Engine(Ruleset(SCHEMA, (about,), (rule,), (), ())).match([given])
+    (found,) = findings(matches, SCOPE, "r")
+    texts = rendered(found)
+
+    assert found.facts["container.credentials"] == (
+        "password in env DB_PASSWORD",
+        "connection-string in env DATABASE_URL",
+        "token in command[2]",
+        "password in args[1]",
+        "password in args[2]",
+    )
+    assert "password in env DB_PASSWORD" in texts[0]
+    assert not [text for text in texts if CANARY.lower() in text.lower()]

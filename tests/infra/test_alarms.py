@@ -47,3 +47,26 @@ def test_an_analysis_that_fails_raises_the_alarm(
         name: written[name] for name in described["Dimensions"][0]
     }
     assert alarm["AlarmActions"] == ["${FindingsTopic}"]
+
+
+def test_hours_without_a_finished_run_raise_the_alarm(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Silence is the alarm: the metric is missing when nothing runs. It is the hourly one's."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hourly")
+    counts = Counts()
+    counts.add("", WindowsJudged=1)
+    flush(counts)
+    written = json.loads(capsys.readouterr().out)
+
+    alarm = resources.of("AWS::CloudWatch::Alarm")["StaleWindowWindowsJudged"]
+
+    assert alarm["MetricName"] == "WindowsJudged"
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
+        name: written[name] for name in written["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]
+    }
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3_600, 3)
+    assert alarm["ComparisonOperator"] == "LessThanThreshold"
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["AlarmActions"] == ["${FindingsTopic}"]

@@ -153,3 +153,18 @@ def test_one_stack_takes_a_limited_number_of_clusters(count: int, taken: bool) -
 def test_every_retention_that_config_takes_can_be_built() -> None:
     """The numbers of the configuration and the constants of CDK are the same set."""
     assert tuple(RETENTION) == RETENTION_DAYS
+
+
+@pytest.mark.parametrize(
+    "text", ["tor_exits=s3://intel/tor/list.txt", "bad=ssm:/intel/bad", "bad=ssm:intel"]
+)
+def test_a_live_list_names_its_source(text: str) -> None:
+    """An object or a parameter."""
+    assert read_config({"clusters": "prod", "live_lists": text}).live_lists == (text,)
+
+
+@pytest.mark.parametrize("text", ["tor_exits", "x=https://a/b", "x=s3://intel", "x=s3://intel/*"])
+def test_what_is_no_source_is_refused(text: str) -> None:
+    """No wildcard reaches the functions' rights."""
+    with pytest.raises(ConfigError, match="is no live list"):
+        read_config({"clusters": "prod", "live_lists": text})

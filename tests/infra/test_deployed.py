@@ -208,7 +208,8 @@ def _arns(service: str, params: Mapping[str, Any]) -> Iterator[str]:
         case "sns":
             yield params["TopicArn"]
         case "dynamodb":
-            yield f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{params['TableName']}"
+            for table in params.get("RequestItems") or [params["TableName"]]:
+                yield f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"
         case "logs":
             group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
             groups = params.get("logGroupNames") or [params.get("logGroupName")]

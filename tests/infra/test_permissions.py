@@ -24,12 +24,14 @@ BOTH = {
 }
 STREAM = BOTH | {
     "WriteOwnLog": (WRITE, "${StreamLog.Arn}"),
+    "ReadBaselines": ("dynamodb:BatchGetItem", "${State.Arn}"),
     "WriteSignals": (WRITE, "${Signals.Arn}"),
 }
 HOURLY = BOTH | {
     "WriteOwnLog": (WRITE, "${HourlyLog.Arn}"),
     "QuerySignals": ("logs:StartQuery", "${Signals.Arn}"),
     "FinishQueries": (["logs:GetQueryResults", "logs:StopQuery"], "*"),
+    "WriteSignals": (WRITE, "${Signals.Arn}"),
 }
 
 

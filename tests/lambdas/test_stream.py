@@ -334,3 +334,14 @@ def test_an_audit_id_of_a_megabyte_is_remembered(aws: Account) -> None:
 
     assert [m.finding["count"] for m in aws.messages()] == [2]
     assert counts(aws, "StateErrors") == [0]
+
+
+def test_a_detection_that_is_only_logged_is_delivered_nowhere() -> None:
+    """Its finding is a line of the function's log."""
+    quiet = replace(RULESET, log_only=("secrets-listed",)).sealed()
+    with account(quiet, clusters=("prod",)) as aws:
+        aws.put_audit_log("prod", [line("a-1")])
+
+        assert (aws.findings(), aws.messages()) == ([], [])
+        (entry,) = [x for x in aws.logged() if x.get("message") == "finding logged only"]
+        assert (entry["detection"], entry["cluster"]) == ("secrets-listed", "prod")

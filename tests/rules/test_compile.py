@@ -336,6 +336,100 @@ def test_a_rule_of_another_file_makes_findings_and_signals(tmp_path: Path) -> No
     assert roles == {"rule": (True, True), "burst-base": (False, True)}
 
 
+def sum_of_risk(**changes: Any) -> list[dict[str, Any]]:
+    """A sum over findings, and the rule on the view of findings that it adds up."""
+    correlates = {
+        "type": "value_sum",
+        "rules": ["risk-step"],
+        "group-by": ["actor.name"],
+        "timespan": "24h",
+        "condition": {"gte": 100, "field": "finding.risk"},
+    }
+    keys = {"message": "{actor.name}: {finding.detection}", "once_per": ["finding.detection"]}
+    step = {"it": {"finding.severity": ["high", "critical"]}, "condition": "it"}
+    return [
+        build.correlation("risk", correlates, ekswatch={**keys, **changes}),
+        build.document("risk-step", step, view="finding", ekswatch=None),
+    ]
+
+
+def test_a_sum_over_findings(tmp_path: Path) -> None:
+    """Its rule keeps what the sum needs of each finding; the engine leaves it alone."""
+    build.detection(tmp_path, *sum_of_risk())
+
+    ruleset = build.compiled(tmp_path)
+
+    (summing,), (step,) = ruleset.correlations, ruleset.rules
+    assert (summing.kind, summing.fields) == ("value_sum", ("finding.risk",))
+    assert (summing.once_per, summing.count) == (("finding.detection",), 100)
+    assert {"finding.risk", "finding.detection"} <= set(step.facts)
+    assert build.engine(tmp_path).match([build.event()]) == []
+
+
+def test_a_step_of_anybody_is_in_no_group(tmp_path: Path) -> None:
+    """It may lack the fields of the group, as it is asked for none."""
+    correlates, base = windowed(
+        type="temporal_ordered",
+        rules=["burst-base", "step"],
+        condition=None,
+        **{"group-by": ["binding.name"]},
+    )
+    binding = build.document(
+        "step", {"it": {"binding.name": "x"}, "condition": "it"}, view="subject", ekswatch=None
+    )
+    correlates["ekswatch"]["ungrouped"] = ["burst-base"]
+    build.detection(tmp_path, correlates, base, binding)
+
+    (ordered,) = build.compiled(tmp_path).correlations
+
+    assert ordered.ungrouped == ("burst-base",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"once_per": ["finding.slug"]}, "unknown field 'finding.slug'"),
+        ({"once_per": ["userAgents"]}, "unknown field 'userAgents'"),
+        ({"ungrouped": ["other"]}, "'other' is none of its rules"),
+        ({"collect": ["pod.name"]}, "unknown field 'pod.name'"),
+    ],
+)
+def test_a_broken_sum_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """A finding has the fields of the view, and those that every finding shows."""
+    build.detection(tmp_path, *sum_of_risk(**changes))
+
+    assert any(message in each.message for each in errors_of(tmp_path))
+
+
+@pytest.mark.parametrize("view", ["finding", "delivery"])
+def test_a_rule_on_outcomes_is_of_no_use_alone(tmp_path: Path, view: str) -> None:
+    """Nothing would ever come of it."""
+    field = {"finding": "finding.risk", "delivery": "delivery.events"}[view]
+    alone = build.document("rule", {"it": {field: 1}, "condition": "it"}, view=view)
+    alone["ekswatch"] = {"message": "x", "dedup": {"key": []}}
+    build.detection(tmp_path, alone)
+
+    errors = [each.message for each in errors_of(tmp_path)]
+
+    assert errors == [f"a rule on the view {view} serves correlations only, and none names it"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("once_per", "only sums count once per something"),
+        ("ungrouped", "only correlations have groups"),
+    ],
+)
+def test_keys_of_correlations_are_refused_in_rules(tmp_path: Path, key: str, message: str) -> None:
+    """They would do nothing in silence."""
+    one = rule()
+    one["ekswatch"] = {**one["ekswatch"], key: ["actor.name"]}
+    build.detection(tmp_path, one)
+
+    assert any(message in each.message for each in errors_of(tmp_path))
+
+
 def test_generate_keeps_the_findings_of_a_base_rule(tmp_path: Path) -> None:
     """Sigma's `generate` lets the correlated rules alert as well."""
     build.detection(tmp_path, *windowed(generate=True))
@@ -349,7 +443,16 @@ BAD_CORRELATIONS: list[tuple[dict[str, Any], str]] = [
     ({"rules": ["burst-bse"]}, "there is no document 'burst-bse'; did you mean 'burst-base'?"),
     ({"timespan": "10x"}, "Timespan"),
     ({"timespan": None}, "without timespan"),
-    ({"type": "value_sum"}, "the type must be one of"),
+    ({"type": "value_median"}, "the type must be one of"),
+    ({"type": "value_sum", "condition": {"gte": 3}}, "without field reference"),
+    (
+        {"type": "value_sum", "condition": {"gte": 3, "field": ["responseStatus.code", "verb"]}},
+        "a sum needs one field",
+    ),
+    (
+        {"type": "value_sum", "condition": {"gte": 3, "field": "actor.name"}},
+        "actor.name is no number",
+    ),
     ({"type": "count"}, "correlation type"),
     ({"type": "temporal", "condition": None}, "needs two rules"),
     ({"group-by": ["actor.nme"]}, "unknown field 'actor.nme'"),

@@ -10,7 +10,7 @@ import pytest
 
 from ekswatch.audit.resources import CLUSTER_SCOPED, WORKLOADS
 from ekswatch.audit.views import VIEWS
-from ekswatch.audit.vocabulary import FIELDS
+from ekswatch.audit.vocabulary import FIELDS, OUTCOMES
 from ekswatch.rules.branches import MAX_BRANCHES, TooMany, branches
 from ekswatch.rules.chosen import ANCHORS, CHOSEN, PLACES
 from ekswatch.rules.reach import RUN_IN, WRITTEN_IN
@@ -659,7 +659,7 @@ def test_the_tables_speak_of_what_exists() -> None:
     assert set(CHOSEN) - families - extras <= set(FIELDS)
     assert set(FIELDS) >= PLACES
     assert all(any(name.startswith(anchor) for name in FIELDS) for anchor in ANCHORS)
-    assert {*WRITTEN_IN, "command", ""} == set(VIEWS)
+    assert {*WRITTEN_IN, *OUTCOMES, "command", ""} == set(VIEWS)
     assert frozenset().union(*WRITTEN_IN.values()) <= built_in
     assert paths() >= RUN_IN
     assert set(VERBS) <= paths()

@@ -8,12 +8,18 @@ def test_every_key_has_a_sentence() -> None:
     keys = ekswatch_keys()
 
     assert [key.key for key in keys if not key.doc.endswith(".")] == []
-    assert {"message", "dedup.key", "dedup.period", "severity.when", "severity.level"} <= {
-        key.key for key in keys if key.document == "detection"
-    }
+    assert {
+        "message",
+        "dedup.key",
+        "dedup.period",
+        "severity.when",
+        "severity.level",
+        "novel.key",
+    } <= {key.key for key in keys if key.document == "detection"}
     assert {key.key for key in keys if key.required} == {
         "reason",
         "owner",
         "severity.when",
         "severity.level",
+        "novel.key",
     }

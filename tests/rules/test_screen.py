@@ -4,7 +4,7 @@ from functools import partial
 
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import NO_ROW, VIEWS
-from ekswatch.rules.expression import split
+from ekswatch.rules.expression import ALWAYS, implied, split
 from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Or
 from ekswatch.rules.screen import (
@@ -89,7 +89,10 @@ def test_two_parts_of_one_rule_on_one_field_must_both_hold() -> None:
 
 def test_a_part_of_many_fields_is_judged_each_time() -> None:
     """Its values hardly repeat, so they are not remembered; unless the profile decides them."""
-    fields = ("requestURI", "objectRef.apiVersion", "objectRef.name", "objectRef.uid")
+    fields = (
+        *("requestURI", "objectRef.apiVersion", "objectRef.name", "objectRef.uid"),
+        *("user.uid", "objectRef.resourceVersion"),
+    )
     many = column(Or(tuple(Check(field, "any") for field in fields)))
     steady = column(
         Or(tuple(Check(f, "any") for f in ("verb", "userAgent", "outcome", "resource")))
@@ -150,3 +153,32 @@ def test_a_view_is_asked_only_for_events_that_can_have_rows() -> None:
     ]
 
     assert found == [1, 1, 0, 0, 0]
+
+
+HEADER = Check("verb", "equals", ("get",))
+OTHER = Check("objectRef.name", "equals", ("x",))
+
+
+def is_verb(field: str) -> bool:
+    return field == "verb"
+
+
+def test_what_must_hold_is_told_by_the_fields_that_are_known() -> None:
+    """Tests of other fields are left open, on either side of a not."""
+    cases: dict[Expression, Expression] = {
+        HEADER: HEADER,
+        OTHER: ALWAYS,
+        And((HEADER, OTHER)): And((HEADER,)),
+        Or((HEADER, OTHER)): ALWAYS,
+        Or((And((HEADER, OTHER)), And((Not(HEADER), OTHER)))): Or(
+            (And((HEADER,)), And((Not(HEADER),)))
+        ),
+        Not(And((HEADER, OTHER))): ALWAYS,
+        Not(Or((HEADER, OTHER))): Not(Or((HEADER,))),
+        Not(OTHER): ALWAYS,
+        Not(Not(And((HEADER, OTHER)))): Not(Not(And((HEADER,)))),
+        And((OTHER, Or(()))): Or(()),
+    }
+
+    for expression, needed in cases.items():
+        assert implied(expression, is_verb) == needed

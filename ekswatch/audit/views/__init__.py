@@ -9,13 +9,38 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ekswatch.audit.event import AuditEvent, Value
-from ekswatch.audit.views import command, rbac, service, volume, webhook, workload
+from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.views import (
+    account,
+    certificate,
+    command,
+    extension,
+    ingress,
+    mapping,
+    namespace,
+    network,
+    node,
+    policy,
+    quota,
+    rbac,
+    review,
+    scale,
+    service,
+    token,
+    volume,
+    webhook,
+    workload,
+)
 from ekswatch.audit.views.row import NO_ROW, Row
 from ekswatch.audit.views.workload import PODS, Pod, read_pod
 from ekswatch.audit.views.written import WRITES, Target
 
-__all__ = ["NO_ROW", "VIEWS", "Row", "Rows", "View", "rows"]
+__all__ = ["DELIVERY", "FINDING", "LIST", "NO_ROW", "VIEWS", "Row", "Rows", "View", "rows"]
+
+FINDING = "finding"
+DELIVERY = "delivery"
+LIST = "list"
+"""Views of what was made of events; an event has no rows in them (`ekswatch.rules.outcomes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +118,80 @@ VIEWS: Mapping[str, View] = {
     "service": _written(
         "One row per Service that is written.", service.SERVICES, of_event=service.service_rows
     ),
+    "ingress": _written(
+        "One row per Ingress that is written.", ingress.INGRESSES, of_event=ingress.ingress_rows
+    ),
+    "scale": View(
+        "One row per request that changes how many pods a workload or its autoscaler has.",
+        scale.scale_rows,
+        verbs=scale.VERBS,
+        resources=(*scale.SCALABLE.kinds, *scale.AUTOSCALERS.kinds),
+        subresources=("", scale.SUBRESOURCE),
+    ),
+    FINDING: View(
+        "One row per request and detection that found something in it. Of the event's own fields "
+        "it has those that every finding shows."
+    ),
+    DELIVERY: View(
+        "One row per minute in which a cluster's audit log has events. It has no other fields."
+    ),
+    LIST: View("One row per list that is read at run time, every hour. It has no other fields."),
+    "token": View(
+        "One row per audience of a service-account token that is asked for, or one without.",
+        token.token_rows,
+        verbs=("create",),
+        resources=("serviceaccounts",),
+        subresources=("token",),
+    ),
+    "certificate": _written(
+        "One row per certificate signing request that is made, changed or approved.",
+        certificate.REQUESTS,
+        of_event=certificate.certificate_rows,
+    ),
+    "mapping": _written(
+        "One row per entry of the config map aws-auth, after the write.",
+        mapping.CONFIG_MAPS,
+        of_event=mapping.mapping_rows,
+    ),
+    "namespace": _written(
+        "One row per namespace that is written.",
+        namespace.NAMESPACES,
+        of_event=namespace.namespace_rows,
+    ),
+    "extension": _written(
+        "One row per APIService or CustomResourceDefinition that is written.",
+        extension.API_SERVICES,
+        extension.DEFINITIONS,
+        of_event=extension.extension_rows,
+    ),
+    "node": _written("One row per node that is written.", node.NODES, of_event=node.node_rows),
+    "account": _written(
+        "One row per service account that is written.",
+        account.ACCOUNTS,
+        of_event=account.account_rows,
+    ),
+    "review": View(
+        "One row per question to the API server about what somebody may do.",
+        review.review_rows,
+        verbs=review.VERBS,
+        resources=tuple(review.REVIEWS.kinds),
+        subresources=("",),
+    ),
+    "network": _written(
+        "One row per network policy that is written.",
+        network.POLICIES,
+        of_event=network.network_rows,
+    ),
+    "policy": _written(
+        "One row per admission policy, or binding of one, that is written.",
+        policy.POLICIES,
+        of_event=policy.policy_rows,
+    ),
+    "quota": _written(
+        "One row per resource quota that is written.",
+        quota.QUOTAS,
+        of_event=quota.quota_rows,
+    ),
 }
 """Each view by the name that a log source's category has; without one, the event."""
 
@@ -121,7 +220,7 @@ class Rows(dict[str, tuple[Row, ...]]):
         return read_pod(self._event)
 
 
-def rows(event: AuditEvent, view: str) -> tuple[dict[str, Value], ...]:
+def rows(event: AuditEvent, view: str) -> tuple[Row, ...]:
     """Return the event's rows in a view, whole: every field that says something.
 
     Never raises for what a body holds. Raises: KeyError for an unknown view.

@@ -6,6 +6,7 @@ clients that open a WebSocket and create for older ones, so the subresource deci
 
 from collections.abc import Mapping
 
+from ekswatch.audit.commands import outside_hosts, readings
 from ekswatch.audit.event import AuditEvent, Json
 from ekswatch.audit.facts import request_path
 from ekswatch.audit.lenient import flag, mapping, text, texts
@@ -31,6 +32,10 @@ def _words(event: AuditEvent) -> tuple[str, ...]:
     return words or texts(_options(event).get("command"))
 
 
+def _text(event: AuditEvent) -> str:
+    return " ".join(_words(event))
+
+
 def _word(event: AuditEvent) -> str:
     words = _words(event)
     return words[0].rstrip("/").rpartition("/")[2] if words else ""
@@ -53,7 +58,9 @@ def _switch(event: AuditEvent, name: str) -> bool:
 COMMAND: Fields[AuditEvent] = Fields(
     {
         "command.words": _words,
-        "command.text": lambda event: " ".join(_words(event)),
+        "command.text": _text,
+        "command.decoded": lambda event: readings(_text(event)),
+        "command.outside_hosts": lambda event: outside_hosts(readings(_text(event))),
         "command.word": _word,
         "command.tty": lambda event: _switch(event, "tty") or flag(_options(event).get("tty")),
         "command.stdin": lambda event: (

@@ -13,6 +13,9 @@ BINDINGS = Target(
     {"rolebindings": "RoleBinding", "clusterrolebindings": "ClusterRoleBinding"}, GROUPS
 )
 
+AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
+"""How the labels begin by which the built-in aggregated roles choose others."""
+
 Part = tuple[Written, Mapping[str, Json]]
 """A role and one of its rules, or a binding and one of its subjects."""
 
@@ -36,6 +39,15 @@ def subject_rows(event: AuditEvent) -> tuple[Row, ...]:
 def _after(found: Written, key: str) -> Json:
     """The response may have been cut before the key; the request may have it."""
     return found.object[key] if key in found.object else found.request.get(key)
+
+
+def _aggregates_to(part: Part) -> tuple[str, ...]:
+    labels = mapping(mapping(part[0].object.get("metadata")).get("labels"))
+    return tuple(
+        label.removeprefix(AGGREGATE)
+        for label, value in labels.items()
+        if label.startswith(AGGREGATE) and value == "true"
+    )
 
 
 def _kind(part: Part) -> str:
@@ -70,6 +82,8 @@ GRANT: Fields[Part] = Fields(
         "role.kind": lambda part: part[0].kind,
         "role.name": lambda part: part[0].name,
         "role.namespace": lambda part: part[0].namespace,
+        "role.aggregates_to": _aggregates_to,
+        "role.labels_written": lambda part: part[0].touches(("metadata", "labels")),
     }
 )
 

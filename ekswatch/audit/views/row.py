@@ -27,11 +27,15 @@ class Row(dict[str, Value]):
     Absent are also the empty text and the empty tuple.
     """
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_parts", "_within")
 
-    def __init__(self, *parts: tuple[Fields[Any], Any]) -> None:
-        """Each part: fields, and what they are read from. The first that has a field counts."""
+    def __init__(self, *parts: tuple[Fields[Any], Any], within: "Row | None" = None) -> None:
+        """Each part: fields, and what they are read from. The first that has a field counts.
+
+        What no part has is that of the row `within` which this one is.
+        """
         self._parts = parts
+        self._within = within
 
     def __missing__(self, field: str) -> Value:
         value = self[field] = self._read(field)
@@ -41,10 +45,14 @@ class Row(dict[str, Value]):
         value = self[field]
         return default if value is None else value
 
-    def whole(self) -> dict[str, Value]:
-        """Every field that says something."""
-        values = ((name, self[name]) for name in self._names())
-        return {name: value for name, value in values if value is not None}
+    def whole(self) -> "Row":
+        """The same with every field that says something, and no other."""
+        found = Row()
+        for name in self._names():
+            value = self[name]
+            if value is not None:
+                found[name] = value
+        return found
 
     def _read(self, field: str) -> Value:
         for fields, source in self._parts:
@@ -55,7 +63,7 @@ class Row(dict[str, Value]):
                 if field.startswith(prefix):
                     member = family(source).get(field.removeprefix(prefix))
                     return member if isinstance(member, str) and member else None
-        return None
+        return None if self._within is None else self._within[field]
 
     def _names(self) -> list[str]:
         names: list[str] = []
@@ -63,7 +71,7 @@ class Row(dict[str, Value]):
             names += fields.one
             for prefix, family in fields.families.items():
                 names += (prefix + key for key in family(source))
-        return names
+        return names if self._within is None else names + self._within._names()
 
 
 NO_ROW = Row()

@@ -10,7 +10,7 @@ from ekswatch.audit.resources import CORE
 from ekswatch.audit.views.images import repository
 from ekswatch.audit.views.paths import clean_path
 from ekswatch.audit.views.row import Fields, Row
-from ekswatch.audit.views.workload import POD, Container, Pod
+from ekswatch.audit.views.workload import Container, Pod
 from ekswatch.audit.views.written import Target, Written, written
 
 PERSISTENT = Target({"persistentvolumes": "PersistentVolume"}, groups=(CORE,))
@@ -48,7 +48,9 @@ def pod_volume_rows(pod: Pod) -> tuple[Row, ...]:
     """A debug session writes no volume, but its container may mount one."""
     volumes = [Volume(pod, spec) for spec in objects(pod.spec.get("volumes"))]
     return tuple(
-        Row((VOLUME, volume), (POD, pod)) for volume in volumes if volume.mounts or not pod.debugs
+        Row((VOLUME, volume), within=pod.row)
+        for volume in volumes
+        if volume.mounts or not pod.debugs
     )
 
 

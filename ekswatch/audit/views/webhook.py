@@ -42,7 +42,7 @@ def webhook_rows(event: AuditEvent) -> tuple[Row, ...]:
     return tuple(Row((WEBHOOK, Webhook(found, spec, changes))) for spec in objects(webhooks))
 
 
-def _is_external(url: str) -> bool:
+def is_external(url: str) -> bool:
     """A URL that cannot be read counts as outside."""
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
@@ -87,7 +87,7 @@ WEBHOOK: Fields[Webhook] = Fields(
         "webhook.configuration": lambda webhook: webhook.configuration.name,
         "webhook.failure_policy": lambda webhook: text(webhook.spec.get("failurePolicy")),
         "webhook.url": lambda webhook: webhook.url,
-        "webhook.external": lambda webhook: bool(webhook.url) and _is_external(webhook.url),
+        "webhook.external": lambda webhook: bool(webhook.url) and is_external(webhook.url),
         "webhook.resources": lambda webhook: _union(webhook, "resources"),
         "webhook.api_groups": lambda webhook: _union(webhook, "apiGroups"),
         "webhook.operations": lambda webhook: _union(webhook, "operations"),

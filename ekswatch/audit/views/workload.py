@@ -1,13 +1,19 @@
 """The views pod and container: what a workload's pod spec asks for."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
+from ekswatch.audit.commands import outside_hosts, readings
+from ekswatch.audit.credentials import credentials
 from ekswatch.audit.event import AuditEvent, Json, Value
+from ekswatch.audit.facts import SERVICE_ACCOUNT
 from ekswatch.audit.lenient import at, flag, mapping, objects, text, texts
 from ekswatch.audit.resources import APPS, BATCH, CORE, WORKLOADS
+from ekswatch.audit.views.added import is_added
 from ekswatch.audit.views.images import registry, repository
 from ekswatch.audit.views.paths import clean_path
 from ekswatch.audit.views.row import Fields, Row
@@ -26,6 +32,34 @@ LISTS = (
     ("initContainers", "init"),
     ("ephemeralContainers", "ephemeral"),
 )
+
+SAFE_SYSCTLS = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl",
+        "net.ipv4.tcp_keepalive_probes",
+        "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.tcp_wmem",
+    }
+)
+"""Those that the baseline Pod Security standard lets a pod set."""
+
+CONTAINER_SELINUX_TYPES = frozenset(
+    {"container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
+)
+"""Those that the baseline Pod Security standard lets a pod choose."""
+
+PROFILES = (("seccompProfile", "seccomp"), ("appArmorProfile", "AppArmor"))
+
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+"""What the AppArmor profile of a container was set by before version 1.30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +90,7 @@ class Container:
         return _host_process(self.security)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pod:
     """A pod spec under the hands of a request.
 
@@ -72,6 +106,11 @@ class Pod:
     @property
     def security(self) -> dict[str, Json]:
         return mapping(self.spec.get("securityContext"))
+
+    @cached_property
+    def row(self) -> Row:
+        """The fields of the view pod, each read once however many rows share it."""
+        return Row((POD, self))
 
     @property
     def debugs(self) -> bool:
@@ -103,13 +142,13 @@ def _containers(spec: Mapping[str, Json], subresource: str) -> Iterator[Containe
 
 
 def pod_rows(pod: Pod) -> tuple[Row, ...]:
-    return () if pod.debugs else (Row((POD, pod)),)
+    return () if pod.debugs else (pod.row,)
 
 
 def container_rows(pod: Pod) -> tuple[Row, ...]:
     """One row per container; one without any when a fragment of a pod spec names none."""
-    rows = tuple(Row((CONTAINER, (pod, one)), (POD, pod)) for one in pod.containers)
-    return rows if rows or pod.debugs or not pod.spec else (Row((POD, pod)),)
+    rows = tuple(Row((CONTAINER, (pod, one)), within=pod.row) for one in pod.containers)
+    return rows if rows or pod.debugs or not pod.spec else (pod.row,)
 
 
 def _says(applied: str, setting: str) -> bool | None:
@@ -194,6 +233,51 @@ def _sysctls(pod: Pod) -> tuple[str, ...]:
     return _distinct(text(item.get("name")) for item in objects(pod.security.get("sysctls")))
 
 
+def _relaxed(pod: Pod) -> tuple[str, ...]:
+    """A privileged container has no isolation left, so its other settings say nothing."""
+    switches = ("shareProcessNamespace", "hostUsers")
+    found = [name for name in switches if flag(pod.spec.get(name))]
+    found += (f"sysctl {name}" for name in _sysctls(pod) if name not in SAFE_SYSCTLS)
+    contexts = [pod.security, *(one.security for one in pod.containers if not one.privileged)]
+    found += (setting for context in contexts for setting in _relaxed_in(context))
+    found += _unconfined_by_annotation(pod)
+    return _distinct(iter(found))
+
+
+def _relaxed_in(security: Mapping[str, Json]) -> Iterator[str]:
+    if flag(security.get("allowPrivilegeEscalation")):
+        yield "allowPrivilegeEscalation"
+    if _first_int(security.get("runAsUser")) == 0:
+        yield "runAsUser 0"
+    if security.get("runAsNonRoot") is False:
+        yield "runAsNonRoot false"
+    if text(security.get("procMount")) == "Unmasked":
+        yield "procMount Unmasked"
+    for key, name in PROFILES:
+        if text(at(security, (key, "type"))) == "Unconfined":
+            yield f"{name} Unconfined"
+    yield from _selinux(mapping(security.get("seLinuxOptions")))
+
+
+def _selinux(options: Mapping[str, Json]) -> Iterator[str]:
+    for key in ("user", "role", "type"):
+        value = text(options.get(key))
+        if value and (key != "type" or value not in CONTAINER_SELINUX_TYPES):
+            yield f"SELinux {key} {value}"
+
+
+def _unconfined_by_annotation(pod: Pod) -> Iterator[str]:
+    annotations = mapping(at(pod.template, ("metadata", "annotations")))
+    if any(k.startswith(APPARMOR) and v == "unconfined" for k, v in annotations.items()):
+        yield "AppArmor Unconfined"
+
+
+def _account(pod: Pod) -> str:
+    name = text(pod.spec.get("serviceAccountName")) or text(pod.spec.get("serviceAccount"))
+    namespace = pod.written.namespace
+    return f"{SERVICE_ACCOUNT}{namespace}:{name}" if name and namespace else ""
+
+
 def _host_paths(pod: Pod) -> tuple[str, ...]:
     volumes = objects(pod.spec.get("volumes"))
     return _distinct(clean_path(text(at(volume, ("hostPath", "path")))) for volume in volumes)
@@ -213,15 +297,20 @@ POD: Fields[Pod] = Fields(
         "pod.host_ports": lambda pod: _ports(pod.containers, "hostPort"),
         "pod.share_process_namespace": lambda pod: flag(pod.spec.get("shareProcessNamespace")),
         "pod.sysctls": _sysctls,
+        "pod.relaxed": _relaxed,
         "pod.service_account": lambda pod: (
             text(pod.spec.get("serviceAccountName")) or text(pod.spec.get("serviceAccount"))
         ),
+        "pod.account": _account,
         "pod.automount_token": lambda pod: _bool(pod.spec.get("automountServiceAccountToken")),
         "pod.node": lambda pod: text(pod.spec.get("nodeName")),
         "pod.priority_class": lambda pod: text(pod.spec.get("priorityClassName")),
         "pod.images": lambda pod: _distinct(one.image for one in pod.containers),
         "pod.host_paths": _host_paths,
         "pod.privileged": lambda pod: any(one.privileged for one in pod.containers),
+        "pod.capabilities": lambda pod: _distinct(
+            name for one in pod.containers for name in _capabilities(one)
+        ),
         "pod.owner_kind": lambda pod: _owner_kind(pod.written.object),
         "pod.written": lambda pod: _writes_pod(pod.written),
         "pod.last_applied_privileged": lambda pod: _says(pod.written.last_applied, "privileged"),
@@ -264,14 +353,49 @@ def _command(one: Container) -> str:
     return " ".join((*texts(one.spec.get("command")), *texts(one.spec.get("args"))))
 
 
+def _decoded(one: Container) -> tuple[str, ...]:
+    commands = (_command(one), *_hooks(one.spec))
+    return tuple(reading for command in commands for reading in readings(command))
+
+
+def _added(both: tuple[Pod, Container]) -> bool:
+    pod, one = both
+    return is_added(pod.written, TEMPLATES[pod.written.kind], one.spec)
+
+
 def _env_names(one: Container) -> tuple[str, ...]:
     return _distinct(text(item.get("name")) for item in objects(one.spec.get("env")))
+
+
+HOST = r"(?:[a-z0-9-]{1,63}\.){1,8}[a-z0-9-]{1,63}"
+PEER = re.compile(
+    rf"\b(?:([a-z][a-z0-9+.-]{{1,15}}://)(?:[^\s/@'\"]{{0,200}}@)?({HOST}(?::\d{{1,5}})?)"
+    rf"|({HOST}:\d{{1,5}})(?![\w.]))(?!\S*@)",
+    re.I,
+)
+"""Scheme and host, or host and port; nothing before an at sign, which may be a password."""
+
+PEER_CHARACTERS = 2_048
+"""Of a longer value only the beginning is read."""
+
+
+def _env_peers(one: Container) -> tuple[str, ...]:
+    values = (text(item.get("value"))[:PEER_CHARACTERS] for item in objects(one.spec.get("env")))
+    found = (peer for value in values for peer in PEER.findall(value))
+    return _distinct("".join(peer).lower() for peer in found)
+
+
+def _credentials(one: Container) -> tuple[str, ...]:
+    env = objects(one.spec.get("env"))
+    variables = ((text(item.get("name")), text(item.get("value"))) for item in env)
+    return credentials(variables, ((key, texts(one.spec.get(key))) for key in ("command", "args")))
 
 
 CONTAINER: Fields[tuple[Pod, Container]] = Fields(
     {
         "container.name": _of(lambda one: text(one.spec.get("name"))),
         "container.kind": _of(lambda one: one.kind),
+        "container.added": _added,
         "container.image": _of(lambda one: one.image),
         "container.repository": _of(lambda one: repository(one.image)),
         "container.registry": _of(lambda one: registry(one.image)),
@@ -289,7 +413,11 @@ CONTAINER: Fields[tuple[Pod, Container]] = Fields(
         "container.proc_mount": _of(lambda one: text(one.security.get("procMount"))),
         "container.command": _of(_command),
         "container.hooks": _of(lambda one: tuple(_hooks(one.spec))),
+        "container.decoded": _of(_decoded),
+        "container.outside_hosts": _of(lambda one: outside_hosts(_decoded(one))),
         "container.env_names": _of(_env_names),
+        "container.env_peers": _of(_env_peers),
+        "container.credentials": _of(_credentials),
         "container.mounts": _of(
             lambda one: _distinct(text(m.get("mountPath")) for m in one.mounts)
         ),

@@ -98,8 +98,8 @@ def written(event: AuditEvent, target: Target) -> Written | None:
 
 
 def _read(event: AuditEvent, kind: str) -> Written | None:
-    answered = event.response_head.kind == kind
-    found = mapping(event.response) if answered else _request(event)
+    response = mapping(event.response)
+    found = response if text(response.get("kind")) == kind else _request(event)
     return Written(event, kind, found) if found else None
 
 

