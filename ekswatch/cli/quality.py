@@ -49,7 +49,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What is measured of all detections. `missed` are the attacks that none finds."""
+    """What is measured of all detections.
+
+    `missed` are the attacks of which nothing above informational tells: neither of the
+    attacker's requests nor of what controllers did next.
+    """
 
     rows: tuple[Row, ...]
     attacks: int
@@ -80,15 +84,17 @@ def quality(ruleset: Ruleset, events: Path, changed: Mapping[str, str]) -> Quali
     attacks = {name: frozenset(label["attack"]) for name, label in labels.items()}
     attacks = {name: ids for name, ids in attacks.items() if ids and _is_attack(labels[name])}
     found: dict[str, list[str]] = defaultdict(list)
+    missed: list[str] = []
     for name, ids in sorted(attacks.items()):
         recorded = judge.findings(read_events(events / "scenarios" / f"{name}.jsonl.gz"))
-        for slug in sorted(_telling(recorded, ids)):
+        for slug in sorted({finding.detection.slug for finding in _about(recorded, ids)}):
             found[slug].append(name)
+        consequences = ids | frozenset(labels[name].get("derived", ()))
+        if not any(f.severity > Severity.INFORMATIONAL for f in _about(recorded, consequences)):
+            missed.append(name)
     quiet = read_events(events / "benign.jsonl.gz")
     rows = _rows(ruleset, found, judge.findings(quiet), find_examples(events), changed)
-    alarming = {row.slug for row in rows if row.severity > Severity.INFORMATIONAL}
-    seen = {name for slug, names in found.items() if slug in alarming for name in names}
-    return Quality(rows, len(attacks), tuple(sorted(attacks.keys() - seen)), len(quiet))
+    return Quality(rows, len(attacks), tuple(missed), len(quiet))
 
 
 def _is_attack(label: Mapping[str, object]) -> bool:
@@ -96,8 +102,8 @@ def _is_attack(label: Mapping[str, object]) -> bool:
     return label["technique"] is not None
 
 
-def _telling(found: Iterable[Finding], attack: frozenset[str]) -> set[str]:
-    return {finding.detection.slug for finding in found if attack & set(finding.audit_ids)}
+def _about(found: Iterable[Finding], requests: frozenset[str]) -> list[Finding]:
+    return [finding for finding in found if requests & set(finding.audit_ids)]
 
 
 def _rows(

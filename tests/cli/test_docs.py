@@ -1,18 +1,31 @@
 """The generated pages say everything that the detections say of themselves."""
 
+import json
+import shutil
+from functools import cache
 from pathlib import Path
 
 from ekswatch.audit.vocabulary import FIELDS
 from ekswatch.cli.content import detections_folder
-from ekswatch.cli.docs import main, pages, stale
+from ekswatch.cli.docs import PEERS, main, pages, stale
+from ekswatch.cli.examples import events_folder
+from ekswatch.cli.quality import changes, quality
 from ekswatch.rules.compile import compile_ruleset
 
-RULESET = compile_ruleset(detections_folder())
+DETECTIONS = detections_folder()
+RULESET = compile_ruleset(DETECTIONS)
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@cache
+def wanted_pages() -> dict[str, str]:
+    measured = quality(RULESET, events_folder(DETECTIONS), changes(DETECTIONS))
+    return pages(RULESET, measured, json.loads((DOCS / PEERS).read_text()))
 
 
 def test_every_detection_filter_and_field_is_documented() -> None:
     """Nothing is missing from the pages."""
-    wanted = pages(RULESET)
+    wanted = wanted_pages()
 
     assert all(f"### {one.slug}\n" in wanted["detections.md"] for one in RULESET.detections)
     assert all(f"`{one.name}`" in wanted["detections.md"] for one in RULESET.filters)
@@ -21,10 +34,20 @@ def test_every_detection_filter_and_field_is_documented() -> None:
 
 def test_a_page_that_was_changed_by_hand_is_stale(tmp_path: Path) -> None:
     """The check names the page and fails."""
+    shutil.copy(DOCS / PEERS, tmp_path)
     assert main([str(tmp_path)]) == 0
     assert main(["--check", str(tmp_path)]) == 0
 
     (tmp_path / "vocabulary.md").write_text("other")
 
-    assert stale(tmp_path, pages(RULESET)) == ["vocabulary.md"]
+    assert stale(tmp_path, wanted_pages()) == ["vocabulary.md"]
     assert main(["--check", str(tmp_path)]) == 1
+
+
+def test_every_row_has_its_peers() -> None:
+    """What is told of peers is told of detections that exist."""
+    peers = json.loads((DOCS / PEERS).read_text())
+    slugs = {detection.slug for detection in RULESET.detections}
+
+    assert peers.keys() <= slugs
+    assert len(peers) == 121
