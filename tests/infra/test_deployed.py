@@ -26,8 +26,6 @@ POD, BURST = "priv_pod_create", "secrets_enum_burst"
 
 BY_AWS = {"s3:PutObject", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"}
 """Lambda keeps failed events and SNS encrypts, both as the function's role."""
-OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
-"""Lambda writes the log; the stream function uses the same actions for signals."""
 STOP = {"logs:StopQuery"}
 
 
@@ -135,7 +133,7 @@ def test_the_topic_has_its_key_policy_and_subscriber(deployed: Mapping[str, str]
 
 
 def test_alarms_tell_the_topic(deployed: Mapping[str, str]) -> None:
-    """Three alarms per function, two per cluster, each with the topic as its action."""
+    """Three per function, two per cluster, one for stale windows; the topic is their action."""
     alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
 
     watched = {(alarm["Dimensions"][0]["Value"], alarm["MetricName"]) for alarm in alarms}
@@ -147,7 +145,7 @@ def test_alarms_tell_the_topic(deployed: Mapping[str, str]) -> None:
         (cluster, metric)
         for cluster in ("prod", "staging")
         for metric in ("RuleFailures", "StateErrors")
-    }
+    } | {("none", "WindowsJudged")}
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(deployed["FindingsTopic"],)}
 
 
@@ -360,9 +358,7 @@ def test_every_call_that_a_function_makes_is_granted(
     } == set()
 
 
-@pytest.mark.parametrize(
-    ("role", "unused"), [("StreamRole", set()), ("HourlyRole", OWN_LOG | STOP)]
-)
+@pytest.mark.parametrize(("role", "unused"), [("StreamRole", set()), ("HourlyRole", STOP)])
 def test_nothing_is_granted_that_is_not_used(
     deployed: Mapping[str, str], line: Mapping[str, Any], role: str, unused: set[str]
 ) -> None:
