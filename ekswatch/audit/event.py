@@ -163,7 +163,7 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
         """The head of the response body; empty without one."""
         return _head(self.responseObject)
 
-    @cached_property
+    @property
     def actor(self) -> User:
         """Whom the request acts as: the impersonated user when there is one, else the user."""
         return self.user if self.impersonatedUser is None else self.impersonatedUser

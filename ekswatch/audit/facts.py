@@ -282,13 +282,16 @@ def request_dry_run(event: AuditEvent) -> bool:
     with a body is decided by the body.
     Source: k8s.io/apiserver/pkg/endpoints/handlers, rest.go and delete.go.
     """
-    if verb_class(event) not in ("write", "delete") or event.objectRef.subresource in CARRIED_OUT:
+    kind = verb_class(event)
+    if kind not in ("write", "delete") or event.objectRef.subresource in CARRIED_OUT:
         return False
-    if verb_class(event) == "delete":
+    if kind == "delete":
         if event.requestObject != NO_BODY:
             return b'"dryRun":["All"]' in bytes(event.requestObject)
         if event.level == "Metadata":  # there may have been a body
             return False
+    if "dryRun" not in event.requestURI and "%" not in event.requestURI:
+        return False  # spares the parsing; only an encoded name could still be it
     values = {value for key, value in event.query if key == "dryRun"}
     return values == {"All"}
 

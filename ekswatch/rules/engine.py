@@ -104,10 +104,10 @@ class Engine:
     def _profile(self, event: AuditEvent, key: Hashable) -> Profile:
         failures = self.errors.total()
         rules = self._action(event)
-        profile = Profile(self._of_caller.passing((event, NO_ROW), rules, self._failed))
+        rules = self._of_caller.passing((event, NO_ROW), rules, self._failed)
         if self.errors.total() == failures:  # else each such event is to be counted
-            self._profiles.remember(event, key, profile)
-        return profile
+            self._profiles.remember(event, key, Profile(rules))
+        return Profile(rules)  # what is worked out for one that never comes again is not kept
 
     def _action(self, event: AuditEvent) -> int:
         key = action_key(event)

@@ -45,18 +45,28 @@ class Keeper:
         self._memo: dict[str, str] = {}
 
     def snapshot(
-        self, fields: Iterable[tuple[str, Callable[[Any], Any]]], source: Any
+        self,
+        fields: Iterable[tuple[str, Callable[[Any], Any]]],
+        source: Any,
+        known: dict[str, Value] | None = None,
     ) -> dict[str, Value]:
-        """Each field that is there, read from the source, as a match keeps it."""
+        """Each field that is there, read from the source, as a match keeps it.
+
+        What is in `known` was read from this source before; what was not is added to it.
+        """
+        known = {} if known is None else known
         taken: dict[str, Value] = {}
         for name, read in fields:
-            value = read(source)
-            if value is not None:
-                kept: Value = self._memo.get(value) if type(value) is str else None
-                if kept is None:
+            if name in known:
+                kept = known[name]
+            else:
+                value = read(source)
+                kept = self._memo.get(value) if type(value) is str else None
+                if kept is None and value is not None:
                     kept = value if name in PLAIN else self.keep(value)
-                if kept is not None:
-                    taken[name] = kept
+                known[name] = kept
+            if kept is not None:
+                taken[name] = kept
         return taken
 
     def keep(self, value: Any) -> Value:

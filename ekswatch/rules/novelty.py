@@ -17,6 +17,8 @@ from ekswatch.rules.ruleset import Novel, Rule, Ruleset
 
 DIGEST_DIGITS = 32
 
+_written = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
     """What a rule saw: `key` is what must be new, `values` are its fields' values.
@@ -82,5 +84,4 @@ def _itself(rule: Rule, novel: Novel) -> Sighting:
 
 
 def digest(parts: Sequence[object]) -> str:
-    text = json.dumps(parts, separators=(",", ":"), sort_keys=True)
-    return sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
+    return sha256(_written(parts).encode()).hexdigest()[:DIGEST_DIGITS]

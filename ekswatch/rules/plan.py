@@ -76,13 +76,15 @@ class Standing:
 class Case:
     """One event under judgement, with what several rules need of it, each made once."""
 
-    __slots__ = ("_facts", "_rows", "audit_ids", "event", "keeper", "profile")
+    __slots__ = ("_facts", "_rows", "audit_ids", "event", "keeper", "kept", "profile")
 
     def __init__(self, event: AuditEvent, profile: Profile, keeper: Keeper) -> None:
         self.event = event
         self.audit_ids = (bounded_id(event.auditID),) if event.auditID else ()
         self.profile = profile
         self.keeper = keeper
+        self.kept: dict[str, Value] = {}
+        """The event's fields that some match has asked for."""
         self._rows: Rows | None = None
         self._facts: dict[str, Value] | None = None
 
@@ -94,13 +96,13 @@ class Case:
     def steady(self) -> Mapping[str, Value]:
         """The summary facts that the profile decides, as a match keeps them."""
         if self.profile.facts is None:
-            self.profile.facts = self.keeper.snapshot(STEADY_SUMMARY, self.event)
+            self.profile.facts = self.keeper.snapshot(STEADY_SUMMARY, self.event, self.profile.kept)
         return self.profile.facts
 
     def varying(self) -> Mapping[str, Value]:
         """The other summary facts."""
         if self._facts is None:
-            self._facts = self.keeper.snapshot(VARYING_SUMMARY, self.event)
+            self._facts = self.keeper.snapshot(VARYING_SUMMARY, self.event, self.kept)
         return self._facts
 
 
@@ -159,7 +161,8 @@ class Plan:
         return False
 
     def _standing(self, case: Case, failed: Failed) -> Standing:
-        standing = Standing(*self._suppression.standing(case.event, self._filters, failed))
+        profile, filters = case.profile, self._suppression
+        standing = Standing(*filters.standing(case.event, profile, self._filters, failed))
         case.profile.standings[self.rule.name] = standing
         return standing
 
@@ -167,7 +170,8 @@ class Plan:
         """What a novel rule sees; remembered where the profile decides it."""
         if standing.sighting is not None or self.rule.novel is None:
             return standing.sighting
-        values = case.keeper.snapshot(self._novel_fields, subject)
+        known = case.profile.kept if self.is_steadily_novel else self._known(case)
+        values = case.keeper.snapshot(self._novel_fields, subject, known)
         seen = sighting(self.rule.name, self.rule.novel, values)
         if self.is_steadily_novel:
             standing.sighting = seen
@@ -205,12 +209,16 @@ class Plan:
 
     def _facts(self, case: Case, subject: Subject, standing: Standing) -> Mapping[str, Value]:
         if standing.facts is None:
-            own = case.keeper.snapshot(self._steady_facts, subject)
+            own = case.keeper.snapshot(self._steady_facts, subject, case.profile.kept)
             standing.facts = {**case.steady(), **own} if self.rule.finding else own
-        varying = case.keeper.snapshot(self._varying_facts, subject)
+        varying = case.keeper.snapshot(self._varying_facts, subject, self._known(case))
         if self.rule.finding:
             return {**standing.facts, **case.varying(), **varying}
         return {**standing.facts, **varying}
+
+    def _known(self, case: Case) -> dict[str, Value] | None:
+        """What other rules have read for their matches; rows each have their own."""
+        return None if self.rule.view else case.kept
 
     def _samples(self, facts: Mapping[str, Value]) -> tuple[Mapping[str, Value]]:
         return ({name: facts[name] for name in self.detection.fields if name in facts},)
@@ -248,7 +256,8 @@ class Plan:
             for holds, tested in self._tests[name]:
                 if holds(subject):
                     fields.update(tested)
-        return tuple(case.keeper.snapshot(fields.items(), subject).items())
+        known = self._known(case)
+        return tuple(case.keeper.snapshot(fields.items(), subject, known).items())
 
     # What follows is for matches only, which are rare, and made at the first one.
 

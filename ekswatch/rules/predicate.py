@@ -9,6 +9,7 @@ import ipaddress
 import operator
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from ekswatch.audit.event import moment
@@ -20,6 +21,9 @@ Predicate = Callable[[Any], bool]
 
 Member = Callable[[Any], bool]
 """Of one member that is not None."""
+
+ADDRESS_CHARACTERS = 64
+"""A longer text is read again each time; no address has so many, but its zone may."""
 
 
 def predicate(check: Check) -> Predicate:
@@ -148,11 +152,8 @@ def _cidr(check: Check) -> Member:
     def held(member: Any) -> bool:
         if not isinstance(member, str):
             return False
-        try:
-            address = ipaddress.ip_address(member)
-        except ValueError:
-            return False
-        version, number = address.version, int(address)
+        read = address_of if len(member) <= ADDRESS_CHARACTERS else address_of.__wrapped__
+        version, number = read(member)
         return any(
             number >> host_bits in prefixes
             for (of_version, host_bits), prefixes in inside.items()
@@ -160,6 +161,16 @@ def _cidr(check: Check) -> Member:
         )
 
     return held
+
+
+@lru_cache(maxsize=1_024)
+def address_of(text: str) -> tuple[int, int]:
+    """Version and number of an address; zeros for a text that is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return 0, 0
+    return address.version, int(address)
 
 
 def _any(_: Check) -> Member:

@@ -18,8 +18,9 @@ from ekswatch.rules.fields import Getter, Subject
 from ekswatch.rules.profile import is_steady
 from ekswatch.rules.ruleset import Check, Expression, Not, Or
 
-MEMO_ENTRIES = 4_096
-"""Values remembered per column; when it is full it is emptied, as attackers choose the values."""
+MEMO_ENTRIES = 1_024
+"""Values remembered per column; when it is full it is emptied, as attackers choose the values.
+The recorded log needs less than 300; every one costs each collection of garbage."""
 
 MEMO_CHARACTERS = 256
 MEMO_MEMBERS = 32
@@ -259,16 +260,22 @@ def _nth(index: int, values: Sequence[Any]) -> Any:
 
 def is_short(value: Any) -> bool:
     """Whether a value may be remembered."""
-    return not isinstance(value, str | tuple) or sum(_sizes(value)) <= MEMO_CHARACTERS
+    return _size(value) <= MEMO_CHARACTERS
 
 
-def _sizes(value: Any) -> Iterator[int]:
+def _size(value: Any) -> int:
+    """Characters of all texts; a member of a tuple counts as some more."""
     if isinstance(value, str):
-        yield len(value)
-    elif isinstance(value, tuple):
-        yield MEMO_CHARACTERS // MEMO_MEMBERS * len(value)
-        for member in value:
-            yield from _sizes(member)
+        return len(value)
+    if not isinstance(value, tuple):
+        return 0
+    size = MEMO_CHARACTERS // MEMO_MEMBERS * len(value)
+    for member in value:
+        if isinstance(member, str):
+            size += len(member)
+        elif isinstance(member, tuple):
+            size += _size(member)
+    return size
 
 
 def needs(view: View) -> tuple[Expression, ...]:

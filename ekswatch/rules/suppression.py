@@ -11,7 +11,7 @@ from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import NO_ROW
 from ekswatch.rules.expression import ALWAYS, implied, inlined, split
 from ekswatch.rules.fields import Subject, getter
-from ekswatch.rules.profile import is_of_event, is_steady, reads_only
+from ekswatch.rules.profile import Profile, is_of_event, is_steady, reads_only
 from ekswatch.rules.ruleset import Filter, Rule
 from ekswatch.rules.screen import Failed, Part, Screen, bits_of
 
@@ -61,16 +61,30 @@ class Suppression:
         self._views[rule.view] = self._views.get(rule.view, 0) | mask
         return mask
 
-    def standing(self, event: AuditEvent, mask: int, failed: Failed) -> tuple[int, str]:
+    def standing(
+        self, event: AuditEvent, profile: Profile, mask: int, failed: Failed
+    ) -> tuple[int, str]:
         """What the event's profile says of these filters: those to be asked, and one that holds.
 
         Those behind the first that holds need not be asked.
         """
-        possible = self._steady.passing((event, NO_ROW), mask, failed)
+        known = profile.filters.get(mask)
+        if known is not None:
+            return known
+        raised: list[Exception] = []
+
+        def noted(name: str, event: AuditEvent, error: Exception) -> None:
+            raised.append(error)
+            failed(name, event, error)
+
+        possible = self._steady.passing((event, NO_ROW), mask, noted)
         sure = possible & ~self._unsure
         first = sure & -sure
         name = self.filters[first.bit_length() - 1].name if first else ""
-        return possible & self._unsure & (first - 1), name
+        standing = possible & self._unsure & (first - 1), name
+        if not raised:  # else each rule is to count it
+            profile.filters[mask] = standing
+        return standing
 
     def by(self, unsure: int, view: str, subject: Subject, failed: Failed) -> str:
         """The name of the first of these filters that holds, or an empty string.

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from ekswatch.rules.predicate import ADDRESS_CHARACTERS, address_of, predicate
+from ekswatch.rules.ruleset import Check
 from tests.rules import build
 
 ABSENT = object()
@@ -122,6 +124,7 @@ TABLE = [
     ("|cidr", "10.0.0.0/8", "10.1.2", False),
     ("|cidr", "0.0.0.0/0", "no address", False),
     ("|cidr", "0.0.0.0/0", 167772161, False),
+    ("|cidr", "2001:db8::/32", "2001:db8::1%" + "z" * 80, True),
     # encodings
     ("|windash|contains", " -f", "tar /f x", True),
     ("|windash|contains|all", [" -f", " -x"], "tar /f -x", True),
@@ -320,3 +323,16 @@ def test_the_request_is_judged_when_its_outcome_is_known(tmp_path: Path) -> None
         "ResponseComplete": 1,
         "Panic": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("characters", "remembered"), [(ADDRESS_CHARACTERS, 1), (ADDRESS_CHARACTERS + 1, 0)]
+)
+def test_long_addresses_are_not_remembered(characters: int, remembered: int) -> None:
+    """An address with a long zone is an address, but does not fill the memory."""
+    address_of.cache_clear()
+    inside = predicate(Check("sourceIPs", "cidr", ("2001:db8::/32",)))
+    address = "2001:db8::1%".ljust(characters, "z")
+
+    assert inside(address)
+    assert address_of.cache_info().currsize == remembered
