@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from ekswatch.cli.examples import events_folder
 from ekswatch.cli.matrix import CONTAINERS
-from ekswatch.cli.starts import ASKED, STARTS, Json, Start
+from ekswatch.cli.specimens import ASKED, Json
+from ekswatch.cli.starts import STARTS, Start
 from ekswatch.rules.attack import entries
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

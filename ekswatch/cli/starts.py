@@ -1,84 +1,13 @@
 """Starting points for a new detection: per view a condition, and an event for which it holds.
 
-Each is small and true, so that an author begins with something that works and changes it. All
-identifiers are invented.
+Each is small and true, so that an author begins with something that works and changes it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
-Json = dict[str, Any]
-
-BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-"""The time of the first event of an example; any would do, as time comes from the events."""
-
-ROLE = "arn:aws:sts::111122223333:assumed-role/developer/jane"
-RBAC = "rbac.authorization.k8s.io"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What an example event asks for; `body` is the object written, None where there is none."""
-
-    verb: str
-    resource: str
-    name: str
-    body: Json | None = None
-    group: str = ""
-    namespace: str = ""
-    subresource: str = ""
-    query: str = ""
-
-    def event(self, minutes: float = 0) -> Json:
-        """The audit event of this request, that long after the beginning."""
-        at = (BEGIN + timedelta(minutes=minutes)).isoformat(timespec="microseconds")
-        stamp = at.replace("+00:00", "Z")
-        about = {
-            "resource": self.resource,
-            "subresource": self.subresource,
-            "namespace": self.namespace,
-            "name": self.name,
-            "apiGroup": self.group,
-            "apiVersion": "v1",
-        }
-        bodies = {"requestObject": self.body, "responseObject": self.body} if self.body else {}
-        return {
-            "kind": "Event",
-            "apiVersion": "audit.k8s.io/v1",
-            "level": "RequestResponse" if self.body else "Request",
-            "auditID": str(uuid4()),
-            "stage": "ResponseComplete",
-            "requestURI": self._uri(),
-            "verb": self.verb,
-            "user": {
-                "username": ROLE,
-                "groups": ["developers", "system:authenticated"],
-                "extra": {"arn": [ROLE], "sessionName": ["jane"]},
-            },
-            "sourceIPs": ["198.51.100.77"],
-            "userAgent": "kubectl/v1.32.3 (linux/amd64) kubernetes/32cc146",
-            "objectRef": {key: value for key, value in about.items() if value},
-            "responseStatus": {"code": self._code()},
-            **bodies,
-            "requestReceivedTimestamp": stamp,
-            "stageTimestamp": stamp,
-            "annotations": {"authorization.k8s.io/decision": "allow"},
-        }
-
-    def _code(self) -> int:
-        if self.subresource == "exec":
-            return 101  # switching protocols
-        return 201 if self.verb == "create" else 200
-
-    def _uri(self) -> str:
-        name = "" if self.verb == "create" else self.name
-        path = ("namespaces", self.namespace) if self.namespace else ()
-        root = ("apis", self.group, "v1") if self.group else ("api", "v1")
-        parts = [part for part in (*root, *path, self.resource, name, self.subresource) if part]
-        return "/" + "/".join(parts) + self.query
+from ekswatch.cli import specimens
+from ekswatch.cli.specimens import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,101 +27,6 @@ class Start:
     """What differs in the neighbour, as the end of a file name."""
 
 
-def _pod(container: Json | None = None, **spec: Any) -> Request:
-    containers = [{"name": "app", "image": "registry.example.com/app:1.0", **(container or {})}]
-    body = {
-        "kind": "Pod",
-        "apiVersion": "v1",
-        "metadata": {"name": "app", "namespace": "shop"},
-        "spec": {"containers": containers, **spec},
-    }
-    return Request("create", "pods", "app", body, namespace="shop")
-
-
-def _volume(path: str) -> Request:
-    mount = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
-    return _pod(mount, volumes=[{"name": "data", "hostPath": {"path": path}}])
-
-
-def _capability(name: str) -> Request:
-    return _pod({"securityContext": {"capabilities": {"add": [name]}}})
-
-
-def _role(verb: str) -> Request:
-    body = {
-        "kind": "ClusterRole",
-        "apiVersion": f"{RBAC}/v1",
-        "metadata": {"name": "helper"},
-        "rules": [{"apiGroups": [RBAC], "resources": ["clusterroles"], "verbs": [verb]}],
-    }
-    return Request("create", "clusterroles", "helper", body, group=RBAC)
-
-
-def _binding(group: str) -> Request:
-    body = {
-        "kind": "ClusterRoleBinding",
-        "apiVersion": f"{RBAC}/v1",
-        "metadata": {"name": "helper"},
-        "subjects": [{"kind": "Group", "apiGroup": RBAC, "name": group}],
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"},
-    }
-    return Request("create", "clusterrolebindings", "helper", body, group=RBAC)
-
-
-def _exec(word: str) -> Request:
-    query = f"?command={word}&container=app&stdout=true"
-    return Request("get", "pods", "app", namespace="shop", subresource="exec", query=query)
-
-
-def _webhook(policy: str) -> Request:
-    group = "admissionregistration.k8s.io"
-    hook = {
-        "name": "check.example.com",
-        "clientConfig": {"service": {"namespace": "policy", "name": "check"}},
-        "rules": [
-            {
-                "operations": ["CREATE"],
-                "apiGroups": [""],
-                "apiVersions": ["v1"],
-                "resources": ["pods"],
-            }
-        ],
-        "failurePolicy": policy,
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-    }
-    body = {
-        "kind": "ValidatingWebhookConfiguration",
-        "apiVersion": f"{group}/v1",
-        "metadata": {"name": "check"},
-        "webhooks": [hook],
-    }
-    return Request("create", "validatingwebhookconfigurations", "check", body, group=group)
-
-
-def _service(type_: str) -> Request:
-    body = {
-        "kind": "Service",
-        "apiVersion": "v1",
-        "metadata": {"name": "app", "namespace": "shop"},
-        "spec": {"type": type_, "selector": {"app": "app"}, "ports": [{"port": 80}]},
-    }
-    return Request("create", "services", "app", body, namespace="shop")
-
-
-ASKED = Request(
-    "create",
-    "selfsubjectrulesreviews",
-    "",
-    {
-        "kind": "SelfSubjectRulesReview",
-        "apiVersion": "authorization.k8s.io/v1",
-        "spec": {"namespace": "shop"},
-    },
-    group="authorization.k8s.io",
-)
-"""The first step of a sequence: somebody asks what they may do."""
-
 STARTS: Mapping[str, Start] = {
     "": Start(
         "deleted",
@@ -210,8 +44,8 @@ STARTS: Mapping[str, Start] = {
         "deployed {object.ref}, which sees all processes of its node",
         "privilege-escalation",
         "t1611",
-        _pod(hostPID=True),
-        _pod(hostPID=False),
+        specimens.pod(hostPID=True),
+        specimens.pod(hostPID=False),
         "own_processes_only",
     ),
     "container": Start(
@@ -220,8 +54,8 @@ STARTS: Mapping[str, Start] = {
         "gave the container {container.name} in {object.ref} the capability SYS_ADMIN",
         "privilege-escalation",
         "t1611",
-        _capability("SYS_ADMIN"),
-        _capability("NET_BIND_SERVICE"),
+        specimens.capability("SYS_ADMIN"),
+        specimens.capability("NET_BIND_SERVICE"),
         "harmless_capability",
     ),
     "volume": Start(
@@ -235,8 +69,8 @@ STARTS: Mapping[str, Start] = {
         "mounted {volume.path} of the node into {object.ref}",
         "privilege-escalation",
         "t1611",
-        _volume("/etc"),
-        _volume("/var/cache/app"),
+        specimens.volume("/etc"),
+        specimens.volume("/var/cache/app"),
         "other_path",
     ),
     "grant": Start(
@@ -245,8 +79,8 @@ STARTS: Mapping[str, Start] = {
         "let {role.kind} {role.name} hand out rights that it lacks",
         "privilege-escalation",
         "t1098.006",
-        _role("escalate"),
-        _role("get"),
+        specimens.role("escalate"),
+        specimens.role("get"),
         "read_verb",
     ),
     "subject": Start(
@@ -260,8 +94,8 @@ STARTS: Mapping[str, Start] = {
         "gave {subject.ref} the role {role.name} by {object.ref}",
         "persistence",
         "t1098.006",
-        _binding("system:authenticated"),
-        _binding("developers"),
+        specimens.binding("system:authenticated"),
+        specimens.binding("developers"),
         "one_team",
     ),
     "command": Start(
@@ -270,8 +104,8 @@ STARTS: Mapping[str, Start] = {
         "ran {command.text} in {object.ref}",
         "execution",
         "t1609",
-        _exec("curl"),
-        _exec("ls"),
+        specimens.session("curl"),
+        specimens.session("ls"),
         "other_command",
     ),
     "webhook": Start(
@@ -280,8 +114,8 @@ STARTS: Mapping[str, Start] = {
         "let requests pass when the webhook {webhook.name} fails",
         "defense-impairment",
         "t1685",
-        _webhook("Ignore"),
-        _webhook("Fail"),
+        specimens.webhook("Ignore"),
+        specimens.webhook("Fail"),
         "fails_closed",
     ),
     "service": Start(
@@ -290,9 +124,185 @@ STARTS: Mapping[str, Start] = {
         "opened {object.ref} by a load balancer",
         "initial-access",
         "t1133",
-        _service("LoadBalancer"),
-        _service("ClusterIP"),
+        specimens.service("LoadBalancer"),
+        specimens.service("ClusterIP"),
         "inside_only",
+    ),
+    "ingress": Start(
+        "sends_in_the_clear",
+        {
+            "verb.class": "write",
+            "ingress.written": "true",
+            "ingress.tls": "false",
+        },
+        "opened {object.ref} to requests in the clear",
+        "credential-access",
+        "t1040",
+        specimens.ingress(encrypted=False),
+        specimens.ingress(encrypted=True),
+        "encrypted",
+    ),
+    "scale": Start(
+        "stops_workload",
+        {
+            "verb.class": "write",
+            "scale.to": "0",
+        },
+        "scaled {object.ref} from {scale.from} pods to none",
+        "impact",
+        "t1489",
+        specimens.scale(0),
+        specimens.scale(2),
+        "one_pod_fewer",
+    ),
+    "token": Start(
+        "lasts_long",
+        {
+            "token.expiration_seconds|gt": "86400",
+        },
+        "asked for a token of {token.user} that lasts longer than a day",
+        "credential-access",
+        "t1528",
+        specimens.token(604_800),
+        specimens.token(3600),
+        "one_hour",
+    ),
+    "certificate": Start(
+        "identifies_a_user",
+        {
+            "verb.class": "write",
+            "certificate.signer": "kubernetes.io/kube-apiserver-client",
+        },
+        "asked for a certificate as the user {certificate.common_name}",
+        "persistence",
+        "t1098",
+        specimens.certificate("kubernetes.io/kube-apiserver-client"),
+        specimens.certificate("example.com/mesh"),
+        "other_signer",
+    ),
+    "mapping": Start(
+        "maps_to_everything",
+        {
+            "verb.class": "write",
+            "mapping.written": "true",
+            "mapping.groups": "system:masters",
+        },
+        "let {mapping.arn} do everything in the cluster",
+        "persistence",
+        "t1098.006",
+        specimens.mapping("system:masters"),
+        specimens.mapping("developers"),
+        "one_team",
+    ),
+    "namespace": Start(
+        "admits_privileged_pods",
+        {
+            "verb.class": "write",
+            "namespace.labels_set": "pod-security.kubernetes.io/enforce",
+            "namespace.enforce": "privileged",
+        },
+        "let privileged pods into the namespace {object.name}",
+        "defense-impairment",
+        "t1685",
+        specimens.namespace("privileged"),
+        specimens.namespace("baseline"),
+        "baseline_level",
+    ),
+    "extension": Start(
+        "trusts_any_server",
+        {
+            "verb.class": "write",
+            "extension.written": "true",
+            "extension.insecure": "true",
+        },
+        "let any server answer for the API group {extension.group}",
+        "credential-access",
+        "t1557",
+        specimens.extension(insecure=True),
+        specimens.extension(insecure=False),
+        "verified",
+    ),
+    "node": Start(
+        "cordons",
+        {
+            "verb.class": "write",
+            "node.unschedulable_written": "true",
+            "node.unschedulable": "true",
+        },
+        "keeps new pods off the node {node.name}",
+        "impact",
+        "t1489",
+        specimens.node(cordoned=True),
+        specimens.node(cordoned=False),
+        "open_to_pods",
+    ),
+    "account": Start(
+        "gives_role",
+        {
+            "verb.class": "write",
+            "account.role_written": "true",
+            "account.role_arn": "'*'",
+        },
+        "gave {object.ref} the IAM role {account.role_arn}",
+        "privilege-escalation",
+        "t1098.003",
+        specimens.account({"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/app"}),
+        specimens.account({}),
+        "no_role",
+    ),
+    "review": Start(
+        "asks_about_secrets",
+        {
+            "review.resource": "secrets",
+            "review.verb": "[get, list]",
+        },
+        "asked whether they may {review.question}",
+        "discovery",
+        "t1613",
+        specimens.review("secrets"),
+        specimens.review("pods"),
+        "about_pods",
+    ),
+    "network": Start(
+        "lets_everybody_in",
+        {
+            "verb.class": "write",
+            "network.written": "true",
+            "network.open": "ingress",
+        },
+        "let everybody reach the pods of {object.ref}",
+        "defense-impairment",
+        "t1686",
+        specimens.network([]),
+        specimens.network([{"podSelector": {"matchLabels": {"app": "web"}}}]),
+        "one_peer",
+    ),
+    "policy": Start(
+        "fails_open",
+        {
+            "verb.class": "write",
+            "policy.written": "true",
+            "policy.failure_policy": "Ignore",
+        },
+        "let requests pass when the policy {policy.name} fails",
+        "defense-impairment",
+        "t1685",
+        specimens.policy("Ignore"),
+        specimens.policy("Fail"),
+        "fails_closed",
+    ),
+    "quota": Start(
+        "raises_limit",
+        {
+            "verb.class": "write",
+            "quota.factor|gte": "10",
+        },
+        "let the namespace {object.namespace} use ten times as much or more",
+        "impact",
+        "t1496",
+        specimens.quota(100),
+        specimens.quota(20),
+        "twice_as_much",
     ),
 }
 """View to its start; the view without a name is the event."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ekswatch.audit.views import LIST
 from ekswatch.cli.examples import Outcome, find_examples, run_examples, strays
 from ekswatch.rules.ruleset import Ruleset
 
@@ -16,7 +17,7 @@ class Verdicts:
     """The outcomes of a run.
 
     Shape: `misplaced` are files that belong to no detection or are no examples, with the reason;
-    `bare` the slugs of the detections judged that have no examples.
+    `bare` the slugs of the detections judged that have no examples but could have some.
     """
 
     detections: int
@@ -71,10 +72,11 @@ def verdicts(
     """
     running = {detection.slug for detection in ruleset.detections}
     wanted = running & {*only} if only else running
+    shown = {rule.detection for rule in ruleset.rules if rule.view == LIST}  # by no audit event
     examples = [example for example in find_examples(events) if example.slug in wanted]
     return Verdicts(
         detections=len(wanted),
         outcomes=tuple(run_examples(ruleset, examples)),
         misplaced=() if only else strays(events, known),
-        bare=tuple(sorted(wanted - {example.slug for example in examples})),
+        bare=tuple(sorted(wanted - shown - {example.slug for example in examples})),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ekswatch.audit.views import VIEWS
 from ekswatch.rules.branches import Branch, TooMany, branches, contradiction, possible
 from ekswatch.rules.chosen import only_chosen, reason
 from ekswatch.rules.drafts import FilterDraft, RuleDraft
@@ -129,7 +130,8 @@ def _texts_in(data: object) -> Iterator[str]:
 def _requests(ways: Iterable[Branch], view: str, place: KeyPath) -> Iterator[Remark]:
     ways = [branch for branch in ways if not contradiction(branch, view)]
     yield from _verbs(ways, view, place)
-    if view in WRITTEN_IN and not all(map(says_what, ways)):
+    several = view in WRITTEN_IN and len(VIEWS[view].verbs) > 1
+    if several and not all(map(says_what, ways)):
         message = f"the view {view} has rows for every write: say which verbs are meant"
         yield Remark("verb-not-restricted", message, place)
 

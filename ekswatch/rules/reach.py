@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import product
 
 from ekswatch.audit.resources import WORKLOADS
+from ekswatch.audit.views import VIEWS
 from ekswatch.rules.branches import Branch, candidates, contradiction, fields_in, is_present
 from ekswatch.rules.resources import (
     ALL,
     UNLOGGED_PATHS,
     VERB_CLASSES,
-    WRITES,
     Side,
     Target,
     is_cluster_scoped,
@@ -136,10 +136,9 @@ def _no_rows(found: Reach, view: str) -> str:
         return f"the view command has rows for {_listed(RUN_IN)} only"
     if view not in WRITTEN_IN:
         return ""
-    if found.verbs and not found.verbs & WRITES:
-        return (
-            f"the view {view} has rows for {_listed(WRITES)} only, not for {_listed(found.verbs)}"
-        )
+    verbs = VIEWS[view].verbs
+    if found.verbs and not found.verbs & {*verbs}:
+        return f"the view {view} has rows for {_listed(verbs)} only, not for {_listed(found.verbs)}"
     if found.targets and not {each.resource for each in found.targets} & WRITTEN_IN[view]:
         asked = _listed(each.path for each in found.targets)
         return f"the view {view} has rows for {_listed(WRITTEN_IN[view])}, not for {asked}"

@@ -47,7 +47,7 @@ def test_a_bad_detection_costs_itself_only(folder: Path) -> None:
     assert FOUND in found(out)
     assert f"{first}:2: not valid YAML" in err
     assert f"{second}:2: YAML aliases are not read" in err
-    assert err.splitlines()[-1] == "2 files with errors left out"
+    assert "2 files with errors left out" in err.splitlines()
 
 
 def test_findings_above_the_bar_come_before_bad_detections(folder: Path) -> None:

@@ -35,7 +35,7 @@ def files(folder: Path) -> Mapping[Path, str]:
 
 def test_every_view_has_a_start() -> None:
     """A view that is added needs one before it can be offered."""
-    assert STARTS.keys() == VIEWS.keys() - {*OUTCOMES}  # these serve correlations only
+    assert STARTS.keys() == VIEWS.keys() - {*OUTCOMES}  # no event has rows in these
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -150,6 +150,7 @@ def test_a_slug_is_lower_case_words_joined_by_hyphens(slug: str, expected: bool)
     [
         (("My-Rule",), "use lower case words joined by hyphens"),
         (("my-rule", "--view", "containers"), "did you mean 'container'?"),
+        (("my-rule", "--view", "finding"), "no event has rows in the view 'finding'"),
         (("my-rule", "--tactic", "execusion"), "did you mean 'execution'?"),
         (("my-rule", "--kind", "stream", "--folder", "/proc/none"), "/proc/none"),
     ],

@@ -25,7 +25,8 @@ from ekswatch.cli.examples import (
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.main import app
 from ekswatch.cli.scaffold import Kind, write
-from ekswatch.cli.starts import ASKED, STARTS, Request
+from ekswatch.cli.specimens import ASKED, Request
+from ekswatch.cli.starts import STARTS
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.ruleset import Check, Ruleset
 

@@ -111,6 +111,9 @@ REMARKS: list[tuple[str, str, dict[str, Any], str]] = [
     ("never-matches", "rows of verbs by class", one(
         {"verb.class": "read", "service.type": "NodePort"}, view="service"
     ), "not for get, list, watch"),
+    ("never-matches", "rows of the one verb", one(
+        {"verb": "update", "token.audience": "vault"}, view="token"
+    ), "the view token has rows for create only, not for update"),
     ("never-matches", "commands of other resources", one(
         {"resource": "pods/portforward", "command.tty": True}, view="command"
     ), "the view command has rows for pods/attach, pods/exec only"),
@@ -178,6 +181,7 @@ REMARKS: list[tuple[str, str, dict[str, Any], str]] = [
         {"objectRef.resource": "tokenreviews", "verb.class": "read"}
     ), "tokenreviews has no get or list or watch, only create"),
     ("verb-not-restricted", "any write", one({"pod.privileged": True}, view="pod"), "say which"),
+    ("verb-not-restricted", "one of two verbs", one({"scale.to": 0}, view="scale"), "say which"),
     # exclusions
     ("chosen-exclusion", "user agent", without({"userAgent|startswith": "helm"}), "says it of"),
     ("chosen-exclusion", "with what is asked", without(
@@ -303,6 +307,7 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("status of a custom resource", one({"resource": "applications/status", "verb": "patch"})),
     ("resource by its start", one({"objectRef.resource|startswith": "tok"})),
     ("written says what", one({"pod.written": True, "pod.privileged": True}, view="pod")),
+    ("rows of one verb only", one({"token.audience": "vault"}, view="token")),
     ("identity", without({"actor.name": "ci", "userAgent|startswith": "helm"})),
     ("network", without({"source.class": "private", "client.family": "helm"})),
     ("grant", without({"authorization.role": "reader", "userAgent": "x"})),
