@@ -7,7 +7,7 @@ when a page is stale.
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ekswatch.audit.views import VIEWS
@@ -167,12 +167,17 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(" ".join(c.replace("|", "\\|").split()) for c in cells) + " |"
 
 
-def main(arguments: Sequence[str]) -> int:
+def shipped() -> tuple[Ruleset, Quality]:
+    """The detections that ship, and how well they do."""
+    folder = detections_folder()
+    ruleset = compile_ruleset(folder)
+    return ruleset, quality(ruleset, events_folder(folder), changes(folder))
+
+
+def main(arguments: Sequence[str], measure: Callable[[], tuple[Ruleset, Quality]] = shipped) -> int:
     """Write or check the pages; 1 when a checked page is stale."""
     folder = Path(next(a for a in arguments if not a.startswith("--")))
-    shipped = detections_folder()
-    ruleset = compile_ruleset(shipped)
-    measured = quality(ruleset, events_folder(shipped), changes(shipped))
+    ruleset, measured = measure()
     wanted = pages(ruleset, measured, json.loads((folder / PEERS).read_text()))
     if "--check" in arguments:
         if old := stale(folder, wanted):

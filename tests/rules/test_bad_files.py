@@ -662,6 +662,9 @@ TEXTS = (
     ),
     *("<<: ", "? ", "| \n", "> \n", "\ufeff", "%", "#", ".inf", "1.0e+999", "0b_", "1:1:1", "é"),
 )
+ROUNDS = 4
+"""Times that each file is damaged: there are so many files that few each do."""
+
 FILES = [
     path
     for path in sorted((ROOT / "detections").rglob("*.yml"))
@@ -714,7 +717,7 @@ def test_whatever_a_file_holds_it_compiles_or_has_errors(
     (tmp_path / "lists").symlink_to(ROOT / "detections" / "lists")
     chance = random.Random(file.stem)  # noqa: S311 - the same damage in every run
     target = tmp_path / file.relative_to(ROOT / "detections")
-    for _ in range(15):
+    for _ in range(ROUNDS):
         write(target, mutate(file.read_text(), chance).encode("utf-8", "replace"))
 
         ruleset, errors = compile_what_loads(tmp_path)

@@ -142,6 +142,10 @@ def selections() -> dict[str, dict[Expression, str]]:
     return found
 
 
+APART_STEP = 12
+"""Of so many pairs that no event meets one is looked at, to see that lint calls some impossible."""
+
+
 def test_what_is_called_impossible_never_happened() -> None:
     """No event meets two shipped selections of which lint says that together none can."""
     events, silent = happened(), 0
@@ -152,11 +156,13 @@ def test_what_is_called_impossible_never_happened() -> None:
             for selection in named
             for holds in [evaluator(selection, partial(getter, view=view))]
         }
-        for one, other in combinations(named, 2):
-            ways = [why_silent(branch, view) for branch in branches(And((one, other)))]
-            if all(code for code, _ in ways):
-                silent += 1
-                assert met[one] & met[other] == set(), f"{named[one]}, {named[other]}: {ways}"
+        for turn, (one, other) in enumerate(combinations(named, 2)):
+            together = met[one] & met[other]
+            if together or turn % APART_STEP == 0:
+                ways = (why_silent(branch, view) for branch in branches(And((one, other))))
+                impossible = all(code for code, _ in ways)
+                silent += impossible
+                assert not (impossible and together), f"{named[one]}, {named[other]}"
 
     assert len(events) > 500
     assert silent > 150

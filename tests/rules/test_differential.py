@@ -70,10 +70,10 @@ def ordinary_events() -> Iterator[AuditEvent]:
 
 
 def example_events() -> Iterator[AuditEvent]:
-    """Every event of the examples that detections are tested with."""
+    """The events of the examples that detections are tested with, of a series those at its ends."""
     for path in EXAMPLES:
-        for batch in read_file(path):
-            yield from batch.events
+        series = [event for batch in read_file(path) for event in batch.events]
+        yield from series if ALL else series[:: max(1, len(series) - 1)]
 
 
 @functools.cache
@@ -160,7 +160,7 @@ def shipped() -> Both:
 
 def test_the_shipped_detections_on_recorded_events(shipped: Both) -> None:
     """The detections of this repository mean to the engine what they mean to Sigma."""
-    events = [*recorded(), *ordinary_events()]
+    events = [*(recorded() if ALL else recorded()[::2]), *ordinary_events()]
 
     different = [event for event in events if shipped.fast(event) != shipped.plain(event)]
 
