@@ -27,10 +27,17 @@ VERSION = 1
 """Of the JSON that `list`, `show` and `coverage` write."""
 
 
+LIVE = "live"
+ELSEWHERE = "live for other sources"
+"""It runs, but the audit policy of EKS leaves out what feeds it, in whole or in part."""
+OFF = "off"
+
+
 class Row(msgspec.Struct, frozen=True):
     """A detection as one line of a list.
 
-    Shape: `kind` is stream, novel, window or sequence; `views` has "event" for the event itself.
+    Shape: `kind` is stream, novel, window or sequence; `views` has "event" for the event itself;
+    `status` is live, "live for other sources" or off; `maturity` is Sigma's status.
     """
 
     slug: str
@@ -41,8 +48,12 @@ class Row(msgspec.Struct, frozen=True):
     kind: str
     views: tuple[str, ...]
     status: str
-    enabled: bool
+    maturity: str
     file: str
+
+    @property
+    def is_on(self) -> bool:
+        return self.status != OFF
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -118,6 +129,8 @@ class Portrait(msgspec.Struct, frozen=True):
     lists: tuple[ListUsed, ...]
     filters: tuple[FilterUsed, ...]
     examples: tuple[ExampleFile, ...]
+    unlogged: str
+    """What of it the audit policy of EKS does not log."""
 
     def as_json(self) -> dict[str, Any]:
         """One flat object; levels by name."""
@@ -168,10 +181,13 @@ class Gallery:
             examples=tuple(
                 ExampleFile(one.kind, str(one.path)) for one in examples if one.slug == slug
             ),
+            unlogged=self._file(slug).main.keys.unlogged or "",
         )
 
-    def is_enabled(self, slug: str) -> bool:
-        return slug not in self.sources.settings.disabled.detections
+    def _status(self, file: File) -> str:
+        if file.slug in self.sources.settings.disabled.detections:
+            return OFF
+        return ELSEWHERE if file.main.keys.unlogged else LIVE
 
     def _row(self, file: File) -> Row:
         detection = self.everything.detection(file.slug)
@@ -184,8 +200,8 @@ class Gallery:
             techniques=tuple(technique.id for technique in detection.techniques),
             kind=kind_of(file.main),
             views=tuple(sorted(views)),
-            status=str(file.main.document.data.get("status") or ""),
-            enabled=self.is_enabled(file.slug),
+            status=self._status(file),
+            maturity=str(file.main.document.data.get("status") or ""),
             file=str(file.path),
         )
 

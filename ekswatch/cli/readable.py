@@ -57,7 +57,7 @@ def rows_table(rows: Iterable[Row], width: int) -> Table:
         made.add_column(heading, overflow="fold", no_wrap=name in ("severity", "slug", "kind"))
     for row in rows:
         cells = [_cell(getattr(row, name)) for name in shown[1:]]
-        if not row.enabled:
+        if not row.is_on:
             cells[0] += " (off)"
         made.add_row(table.severity_text(Severity[row.severity]), *map(table.plain, cells))
     return made
@@ -75,13 +75,14 @@ def text(portrait: Portrait) -> str:
 def _lines(portrait: Portrait) -> Iterator[str]:
     row, detection = portrait.row, portrait.detection
     yield f"{row.slug}: {detection.title}"
-    state = "enabled" if row.enabled else "switched off"
-    yield f"{row.severity}, risk {portrait.risk}, {row.kind}, {row.status or 'no status'}, {state}"
+    told = (row.severity, f"risk {portrait.risk}", row.kind, row.maturity, row.status)
+    yield ", ".join(filter(None, told))
     yield row.file
     yield ""
     for paragraph in detection.description.split("\n\n"):
         yield from wrap(" ".join(paragraph.split()))
     yield ""
+    yield from _entry("Not on EKS", portrait.unlogged) if portrait.unlogged else ()
     yield from _entry("Says", detection.message)
     yield from _entry("One finding", f"per {', '.join(detection.dedup)}")
     yield from _entry("", f"in {period(detection.dedup_seconds)}")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from ekswatch.audit.vocabulary import OUTCOMES
 from ekswatch.cli import coverage as attack_coverage
 from ekswatch.cli import linting, readable
 from ekswatch.cli.content import detections_folder
@@ -70,7 +71,7 @@ class Covering(StrEnum):
 class Status(StrEnum):
     """Which detections to list."""
 
-    ENABLED = "enabled"
+    LIVE = "live"
     ALL = "all"
 
 
@@ -135,7 +136,7 @@ def list_(
     ] = None,
     status: Annotated[
         Status, typer.Option(help="Those that run, or also those that are switched off.")
-    ] = Status.ENABLED,
+    ] = Status.LIVE,
     detections: Folder = None,
     tuning: TuningFolder = None,
 ) -> None:
@@ -147,7 +148,7 @@ def list_(
         for row in Gallery.of(sources).rows
         if (not wanted or wanted in row.tactics)
         and (severity is None or row.severity == severity.name)
-        and (row.enabled or status is Status.ALL)
+        and (row.is_on or status is Status.ALL)
     ]
     with results():
         if format_ is Listing.JSON:
@@ -235,7 +236,8 @@ def new(
         str,
         typer.Option(
             help=f"What it looks at: {', '.join(name or EVENT for name in STARTS)}; "
-            "docs/vocabulary.md has their fields."
+            "docs/vocabulary.md has their fields. "
+            f"No event has rows in {', '.join(OUTCOMES)}: these have no start."
         ),
     ] = EVENT,
     tactic: Annotated[
@@ -253,6 +255,12 @@ def new(
         raise stop(Exit.USAGE, f"{slug!r}: use lower case words joined by hyphens, as in pod-exec")
     tactic = _tactic(tactic, TACTIC_IDS) if tactic else ""
     view = "" if view == EVENT else view
+    if view in OUTCOMES:
+        raise stop(
+            Exit.USAGE,
+            f"no event has rows in the view {view!r}, so no example could show them; "
+            "docs/commands.md says which detection to begin with",
+        )
     if view not in STARTS:
         hint = suggestion(view, filter(None, STARTS))
         raise stop(Exit.USAGE, f"there is no view {view!r}{hint}")

@@ -149,6 +149,11 @@ class DetectionKeys(Keys):
         pattern=r"^[0-9]{3}$",
         description="The seed document this implements, as in '000'.",
     )
+    unlogged: Text | None = Field(
+        default=None,
+        description="What of it the audit policy of EKS does not log, so that it is live in full "
+        "for other sources only.",
+    )
     severity: tuple[Raise, ...] = Field(
         default=(),
         description="Severities other than `level`: the first entry decides whose selections "

@@ -38,7 +38,7 @@ DOCS = SHIPPED.parent / "docs"
 SHAPES = (Row, Portrait, Condition, Count, ListUsed, FilterUsed, ExampleFile, Detection)
 ROW_KEYS = [
     *("slug", "title", "severity", "tactics", "techniques", "kind", "views", "status"),
-    *("enabled", "file"),
+    *("maturity", "file"),
 ]
 
 
@@ -100,7 +100,7 @@ def test_the_list_says_how_a_detection_works(mine: Path) -> None:
         "my-sequence": "sequence",
     }
     assert rows["my-sequence"]["views"] == ["event", "pod"]
-    assert rows["my-stream"]["status"] == "experimental"
+    assert rows["my-stream"]["maturity"] == "experimental"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,17 @@ def test_a_detection_that_is_switched_off_is_listed_on_request(mine: Path, tmp_p
     assert "my-window" not in rules("list", *options)[1]
     assert "my-window (off)" in rules("list", *options, "--status", "all")[1]
     listed = json.loads(rules("list", *options, "--status", "all", "--format", "json")[1])
-    assert {row["slug"] for row in listed["detections"] if not row["enabled"]} == {"my-window"}
+    assert {row["slug"] for row in listed["detections"] if row["status"] == "off"} == {"my-window"}
+
+
+def test_what_eks_does_not_log_is_marked() -> None:
+    """The one row that the log of EKS feeds in part says so; all others that ship are live."""
+    listed = json.loads(rules("list", "--format", "json")[1])["detections"]
+
+    elsewhere = {row["slug"] for row in listed if row["status"] != "live"}
+    assert elsewhere == {"events-deleted"}
+    assert {row["status"] for row in listed} == {"live", "live for other sources"}
+    assert "events of the core group" in rules("show", "events-deleted")[1]
 
 
 def test_a_narrow_terminal_keeps_the_slugs_whole() -> None:
@@ -180,7 +190,7 @@ def test_show_tells_a_person_everything() -> None:
 
     assert code == Exit.OK
     for told in (
-        "MEDIUM, risk 49, stream, stable, enabled",
+        "MEDIUM, risk 49, stream, stable, live",
         "T1611 Escape to Host",
         "HIGH when person and own_command",
         "verb is create or update or patch",
@@ -264,10 +274,9 @@ def test_a_detection_with_errors_is_no_unknown_one(mine: Path) -> None:
 
 def test_slugs_are_completed() -> None:
     """A shell offers detections, not lists or filters."""
-    assert slugs("secret") == [
-        "secret-read-burst",
+    assert slugs("secret-read-un") == [
+        "secret-read-unlisted-caller",
         "secret-read-unusual-user-agent",
-        "secrets-listed",
     ]
     assert slugs("shells") == slugs("nodes") == []
 
