@@ -29,6 +29,9 @@ def check_file(file: File, names: Names) -> Iterator[RuleError]:
             yield error_at(draft, "only correlations have groups", "ekswatch", "ungrouped")
         elif draft.keys.once_per:
             yield error_at(draft, "only sums count once per something", "ekswatch", "once_per")
+        if draft.keys.keep and not (isinstance(draft, RuleDraft) and names.serves_only(draft)):
+            problem = "only rules that serve correlations alone keep less"
+            yield error_at(draft, problem, "ekswatch", "keep")
         if isinstance(draft, RuleDraft) and draft.keys.novel and draft.view in OUTCOMES:
             yield error_at(draft, "only a rule on events can be novel", "ekswatch", "novel")
         mine = {base.view for base in names.bases(draft)} if draft is not file.main else views

@@ -31,9 +31,18 @@ FINDING_WORDS = frozenset(
 
 
 def facts(draft: RuleDraft, names: Names) -> tuple[str, ...]:
-    """The fields that its detection and its correlations name, which its matches must keep."""
-    mine = [draft, names.files[draft.name].main, *names.above(draft)]
-    found = (field for each in mine for field in _named(each, names))
+    """The fields that its detection and its correlations name, which its matches must keep.
+
+    Of a rule that says what to keep, that and what its correlations need.
+    """
+    above = names.above(draft)
+    main = names.files[draft.name].main
+    if draft.keys.keep:
+        needed = (field for each in above for field in _needed(each, names))
+        found = [*draft.keys.keep, *dedup(main).key, *needed]
+    else:
+        mine = [draft, main, *above]
+        found = [field for each in mine for field in _named(each, names)]
     return tuple(dict.fromkeys(field for field in found if lookup(field, draft.view) is not None))
 
 
@@ -41,9 +50,18 @@ def _named(draft: Draft, names: Names) -> Iterator[str]:
     for field, _ in fields_by_place(draft):
         yield field
     if isinstance(draft, CorrelationDraft):
-        yield from draft.sigma.group_by or ()
-        for fields in names.aliases(draft).values():
-            yield from fields.values()
+        yield from _needed(draft, names)
+
+
+def _needed(draft: CorrelationDraft, names: Names) -> Iterator[str]:
+    """What a correlation groups by, counts and folds by."""
+    yield from draft.sigma.group_by or ()
+    yield from dedup(draft).key
+    for fields in names.aliases(draft).values():
+        yield from fields.values()
+    yield from draft.keys.once_per
+    if isinstance(draft.sigma.condition, SigmaCorrelationCondition):
+        yield from texts(draft.sigma.condition.fieldref)
 
 
 def fields_by_place(draft: Draft) -> Iterator[tuple[str, tuple[str | int, ...]]]:
@@ -60,6 +78,8 @@ def fields_by_place(draft: Draft) -> Iterator[tuple[str, tuple[str | int, ...]]]
             yield name, ("ekswatch", "novel", "per")
     for name in keys.collect:
         yield name, ("ekswatch", "collect")
+    for name in keys.keep:
+        yield name, ("ekswatch", "keep")
     for name in keys.once_per:
         yield name, ("ekswatch", "once_per")
     for key, text in _templates(draft):

@@ -211,6 +211,8 @@ class Plan:
         if standing.facts is None:
             own = case.keeper.snapshot(self._steady_facts, subject, case.profile.kept)
             standing.facts = {**case.steady(), **own} if self.rule.finding else own
+        if self.rule.brief and not self._varying_facts:
+            return standing.facts
         varying = case.keeper.snapshot(self._varying_facts, subject, self._known(case))
         if self.rule.finding:
             return {**standing.facts, **case.varying(), **varying}
@@ -323,7 +325,8 @@ class Plan:
         Fields of other views are not among them.
         """
         if not self.rule.finding:
-            return [*dict.fromkeys((*SIGNAL_SUMMARY, *self.rule.facts))]
+            summary = () if self.rule.brief else SIGNAL_SUMMARY
+            return [*dict.fromkeys((*summary, *self.rule.facts))]
         return [name for name in self.rule.facts if name not in SUMMARY]
 
 

@@ -14,7 +14,7 @@ import msgspec
 from ekswatch import __version__
 from ekswatch.rules.detection import Detection, Severity
 
-SCHEMA = 3
+SCHEMA = 4
 """Raised with every change of the shapes below that an older reader would misread."""
 
 Scalar = str | int | float | bool
@@ -126,7 +126,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     `detection` is the slug; `variant` replaces that detection where the document states its
     own message, dedup key or commands. `facts` are the fields that a match snapshots, beside
-    the summary. A rule may make findings, signals for correlations, or both.
+    the summary unless it is `brief`. A rule may make findings, signals for correlations, or both.
     """
 
     name: str
@@ -137,6 +137,7 @@ class Rule(msgspec.Struct, frozen=True):
     severity: Severity
     escalations: tuple[Escalation, ...] = ()
     facts: tuple[str, ...] = ()
+    brief: bool = False
     finding: bool = True
     signal: bool = False
     variant: Detection | None = None

@@ -167,6 +167,12 @@ class DetectionKeys(Keys):
         default=(),
         description="Correlations: fields whose distinct values the finding lists.",
     )
+    keep: tuple[Text, ...] = Field(
+        default=(),
+        description="Rules of correlations alone: all that their signals keep of an event, beside "
+        "what the correlations count and group by. By default it is the summary, and what the "
+        "detection names. Signals that agree share a line, so less is cheaper.",
+    )
     ungrouped: tuple[Text, ...] = Field(
         default=(),
         description="Correlations: rules whose matches count in every group, as they lack its "

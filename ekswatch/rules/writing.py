@@ -144,6 +144,7 @@ def _rule(draft: RuleDraft, sources: Sources, enabled: _Enabled) -> Rule:
             if tuned.severity is None
         ),
         facts=facts(draft, names),
+        brief=bool(draft.keys.keep),
         finding=enabled.finds(file) and not names.serves_only(draft) and tuned.mode != "signal",
         signal=any(each.name in enabled.needed for each in names.above(draft)),
         variant=_variant(draft, file, sources),

@@ -366,6 +366,20 @@ def test_a_sum_over_findings(tmp_path: Path) -> None:
     assert build.engine(tmp_path).match([build.event()]) == []
 
 
+def test_a_step_keeps_only_what_it_says(tmp_path: Path) -> None:
+    """And what its correlation needs; nothing of the summary, nor of the message."""
+    correlates, base = windowed()
+    base["ekswatch"] = {"keep": ["userAgent", "actor.kind"]}
+    build.detection(tmp_path, correlates, base)
+
+    (rule,) = build.compiled(tmp_path).rules
+    event = build.event(userAgent="kubectl", user={"username": "ann"}, sourceIPs=["10.0.0.1"])
+    (match,) = build.engine(tmp_path).match([event])
+
+    assert rule.facts == ("userAgent", "actor.kind", "actor.name", "objectRef.name")
+    assert match.facts == {"userAgent": "kubectl", "actor.kind": "human", "actor.name": "ann"}
+
+
 def test_a_step_of_anybody_is_in_no_group(tmp_path: Path) -> None:
     """It may lack the fields of the group, as it is asked for none."""
     correlates, base = windowed(
@@ -419,6 +433,7 @@ def test_a_rule_on_outcomes_is_of_no_use_alone(tmp_path: Path, view: str) -> Non
     [
         ("once_per", "only sums count once per something"),
         ("ungrouped", "only correlations have groups"),
+        ("keep", "only rules that serve correlations alone keep less"),
     ],
 )
 def test_keys_of_correlations_are_refused_in_rules(tmp_path: Path, key: str, message: str) -> None:
