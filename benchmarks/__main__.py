@@ -17,8 +17,9 @@ from benchmarks.machine import machine
 from benchmarks.matrix import measure, rule_sets
 from benchmarks.page import page
 from benchmarks.peers.compare import compare
-from benchmarks.report import Report, numbers, stored_ratios, tables, verdict_table
+from benchmarks.report import BATCH, Report, numbers, stored_ratios, tables, verdict_table
 from benchmarks.rulesets import shipped
+from benchmarks.signals import written
 from benchmarks.tables import show
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -83,6 +84,7 @@ def run(scale: Scale, given_archive: Path | None, talk: Console) -> Report:
         corpora=tuple((corpus.name, corpus.about, corpus.size) for corpus in talked_about),
         rules={name: len(ruleset.rules) for name, ruleset in rule_sets().items()},
         shipped=len(shipped().rules),
+        signals=written(shipped(), lines, BATCH),
         event_bytes=sum(len(line.encode()) for line in lines) / len(lines),
         measured=measured,
         starts=started,

@@ -18,6 +18,7 @@ from benchmarks.fresh import Peak, Start
 from benchmarks.goals import NUMBERS, Verdict
 from benchmarks.matrix import READING, Measured
 from benchmarks.peers import Peer
+from benchmarks.signals import Signals
 from benchmarks.tables import Table, range_of
 
 BENIGN, ADVERSARIAL = "benign mix", "adversarial"
@@ -35,6 +36,7 @@ class Report:
     rules: Mapping[str, int]
     shipped: int
     event_bytes: float
+    signals: Signals
     measured: Measured
     starts: Sequence[Start]
     peak: Peak
@@ -222,10 +224,21 @@ def peers_table(report: Report) -> Table:
 
 def cost_table(report: Report) -> Table:
     """What a million events cost, each part by itself."""
+    signals = report.signals
     rows = (
         ("Lambda compute, this run", _usd(compute_usd(report.us)), f"{report.us:.1f} CPU s"),
         ("Lambda requests, 100 events each", _usd(requests_usd(100)), "10,000 requests"),
         ("Lambda requests, 10 events each", _usd(requests_usd(10)), "100,000 requests"),
+        (
+            "CloudWatch Logs ingestion of our signals",
+            _usd(ingestion_usd(signals.bytes_per_event)),
+            f"{signals.bytes_per_event / 1000:.2f} GB, {BATCH} events each; what correlations need",
+        ),
+        (
+            "Logs Insights, the hourly passes over our signals",
+            _usd(scan_usd(signals.bytes_per_event) * signals.passes),
+            f"each signal is read by about {signals.passes:.0f} runs",
+        ),
         (
             "CloudWatch Logs ingestion of the audit log",
             _usd(ingestion_usd(report.event_bytes)),
@@ -234,7 +247,7 @@ def cost_table(report: Report) -> Table:
         (
             "Logs Insights, each full pass over the raw events",
             _usd(scan_usd(report.event_bytes)),
-            "not what we do: the hourly function reads its own signals",
+            "not what we do: the hourly function reads the signals",
         ),
         (
             "GuardDuty EKS Protection, first tier",
@@ -246,8 +259,9 @@ def cost_table(report: Report) -> Table:
     note = (
         f"Formula: {FORMULA}. With batches of 100 that is {_usd(lambda_usd(report.us, 100))} per"
         " million events. No factor is applied for arm64: CPU seconds are those of this machine."
-        " Who already ships the audit log to CloudWatch pays only the first rows for the"
-        " analyzer; who does not pays for ingestion first, which alone is near GuardDuty's price."
+        " Who already ships the audit log to CloudWatch pays only the first five rows for the"
+        " analyzer, most of it for signals; who does not pays for ingestion first, which alone is"
+        " near GuardDuty's price."
     )
     return Table("Cost", columns, rows, words=frozenset({0, 2}), note=note)
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.archive import Archive
+from benchmarks.corpora import recorded
 from benchmarks.cost import compute_usd, ingestion_usd, lambda_usd, requests_usd
 from benchmarks.fresh import Peak, Start
 from benchmarks.goals import NUMBERS
@@ -17,6 +18,8 @@ from benchmarks.page import MEANING, page
 from benchmarks.peers import Peer
 from benchmarks.report import Report, numbers, stored_ratios, tables
 from benchmarks.rounds import Spread
+from benchmarks.rulesets import shipped
+from benchmarks.signals import Signals, written
 from benchmarks.tables import Table, markdown, show
 
 
@@ -45,6 +48,7 @@ REPORT = Report(
     rules={"10": 10, "100": 100, "1000": 1000},
     shipped=24,
     event_bytes=2300.0,
+    signals=Signals(400.0, 6.0),
     measured=Measured(CELLS, {("benign mix", 100, "1000 to 100"): about(1.125)}),
     starts=[start(compiled=False), start(compiled=True)],
     peak=Peak(20_000, 5_500_000, 5, about(90), about(0.5)),
@@ -151,3 +155,22 @@ def test_costs_are_per_million_events() -> None:
 def test_the_machine_names_what_moves_the_numbers() -> None:
     """Date, processor, Python and the libraries that read."""
     assert {"date", "processor", "python", "isal", "msgspec", "orjson"} <= set(machine())
+
+
+def test_signals_are_paid_for() -> None:
+    """What is written and read again stands beside compute: here $0.20, and six passes."""
+    cost = next(table for table in tables(REPORT) if table.title == "Cost")
+
+    rows = {row[0]: row for row in cost.rows}
+    assert rows["CloudWatch Logs ingestion of our signals"][1] == "$0.20"
+    assert rows["Logs Insights, the hourly passes over our signals"][1] == "$0.0120"
+
+
+def test_what_is_written_is_measured() -> None:
+    """Smaller batches fold less, so that more is written."""
+    lines = recorded()[:400]
+
+    one, many = written(shipped(), lines, 10), written(shipped(), lines, 200)
+
+    assert one.bytes_per_event > many.bytes_per_event > 0
+    assert one.passes > 1
