@@ -64,6 +64,17 @@ def network(text: str) -> str:
     return f"{socket.inet_ntop(socket.AF_INET6, packed[:6] + bytes(10))}/48"
 
 
+def plain(text: str) -> str:
+    """Return an address in its usual form, without zone, a mapped IPv4 address as itself.
+
+    Empty for a text that is no address.
+    """
+    packed = _packed(text)
+    if packed is None:
+        return ""
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
 def _packed(text: str) -> bytes | None:
     """Return the 4 or 16 bytes of an address; a mapped IPv4 address has 4."""
     text, _, _zone = text.partition("%")

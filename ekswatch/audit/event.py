@@ -21,6 +21,7 @@ import msgspec
 from ekswatch.audit.lenient import Json as Json
 from ekswatch.audit.lenient import Value as Value
 from ekswatch.audit.lenient import flag, mapping, objects, text
+from ekswatch.audit.places import NOWHERE, Place, Places
 
 T = TypeVar("T")
 
@@ -169,6 +170,11 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
         return self.user if self.impersonatedUser is None else self.impersonatedUser
 
     @cached_property
+    def place(self) -> Place:
+        """Where the last source address lies: nowhere, unless `locate` was told."""
+        return NOWHERE
+
+    @cached_property
     def query(self) -> tuple[tuple[str, str], ...]:
         """The parameters of the request URI in order, percent and plus decoded."""
         _, _, query = self.requestURI.partition("?")
@@ -187,6 +193,14 @@ class PartialEvent(AuditEvent, frozen=True, dict=True):
     """What could be saved of a record that was cut or has fields of the wrong type."""
 
     partial: str = ""  # type: ignore[misc]  # a field here, a constant in the base
+
+
+def locate(event: AuditEvent, places: Places) -> None:
+    """Note where the last source address of an event lies, before its facts are read.
+
+    No record says that itself. Raises: what `Places.of` raises.
+    """
+    event.__dict__["place"] = places.of(event.sourceIPs[-1] if event.sourceIPs else "")
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

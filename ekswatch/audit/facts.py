@@ -213,6 +213,24 @@ def source_network(event: AuditEvent) -> str | None:
     return network(event.sourceIPs[-1]) or None if event.sourceIPs else None
 
 
+def source_country(event: AuditEvent) -> str | None:
+    """Return the ISO code of the country of the last address, if a database has it."""
+    return event.place.country or None
+
+
+def source_city(event: AuditEvent) -> str | None:
+    return event.place.city or None
+
+
+def source_asn(event: AuditEvent) -> str | None:
+    """Return the autonomous system that the last address belongs to, as in AS64496."""
+    return event.place.asn or None
+
+
+def source_as_org(event: AuditEvent) -> str | None:
+    return event.place.as_org or None
+
+
 def source_any_public(event: AuditEvent) -> bool | None:
     if not event.sourceIPs:
         return None

@@ -16,6 +16,7 @@ import typer
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.inflate import GzipError
 from ekswatch.audit.intake import Unreadable, read_lines
+from ekswatch.audit.places import BadDatabase
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.given import Given, kept, line_of, read_finding
@@ -42,7 +43,7 @@ EVENTS_OF_FINDING = 3
 FINDING_ID = re.compile(r"ekswatch-[0-9a-f]{4,32}")
 
 EXPLAIN_EXITS = """Exit codes: 0 explained; 2 wrong use: no such event, detection or finding;
-3 a detection has errors; 5 a record could not be read."""
+3 a detection or database has errors; 5 a record could not be read."""
 
 
 class Format(StrEnum):
@@ -110,14 +111,17 @@ def explain(
     ruleset, errors = _ruleset(detections or detections_folder(), tuning)
     with kept(audit) as path, Stream(stderr=True).status("Reading events"):
         asked = Question(ruleset, errors, _files(path), seed_mode=seed_mode, top=top)
-        if finding:
-            answer = asked.of_finding(finding, detection)
-        elif event:
-            answer = asked.of_events(asked.with_id(event), asked.known(detection))
-        elif line is not None:
-            answer = asked.of_events(asked.on_line(line), asked.known(detection))
-        else:
-            answer = asked.of_all(asked.known(detection))
+        try:
+            if finding:
+                answer = asked.of_finding(finding, detection)
+            elif event:
+                answer = asked.of_events(asked.with_id(event), asked.known(detection))
+            elif line is not None:
+                answer = asked.of_events(asked.on_line(line), asked.known(detection))
+            else:
+                answer = asked.of_all(asked.known(detection))
+        except BadDatabase as bad:
+            raise stop(Exit.RULES, str(bad)) from None
     with results():
         _write(answer, ruleset, format_)
     asked.tell_unreadable(answer)

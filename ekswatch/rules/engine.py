@@ -14,9 +14,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from operator import itemgetter
-from pathlib import Path
 
-from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.event import AuditEvent, locate
+from ekswatch.audit.places import Places
 from ekswatch.audit.views import NO_ROW
 from ekswatch.audit.vocabulary import OUTCOMES
 from ekswatch.rules.expression import ALWAYS, implied
@@ -35,7 +35,7 @@ from ekswatch.rules.profile import (
     profile_key,
     reads_only,
 )
-from ekswatch.rules.ruleset import Ruleset
+from ekswatch.rules.ruleset import DATABASES, Ruleset
 from ekswatch.rules.screen import Part, Screen, bits_of
 from ekswatch.rules.suppression import Suppression
 
@@ -49,7 +49,8 @@ class Engine:
     In seed mode the detections that implement a seed document do without the default filters,
     and fold by all of their `fields`, as their originals do.
     `errors` counts what rules and filters raised, by document name and type of exception; such
-    a rule does not match that event, and the others are not affected.
+    a rule does not match that event, and the others are not affected. What a database of places
+    raised is counted under `geo`; the event is then judged without its place.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Engine:
         )
         self._profiles = Profiles()
         self._keeper = Keeper()
+        self._places = ruleset.places()
 
     def match(self, events: Iterable[AuditEvent], settled: Settled | None = None) -> list[Match]:
         """The matches of all rules on all events, suppressed ones and signals included.
@@ -87,7 +89,7 @@ class Engine:
         found: list[Match] = []
         known, varying, constrained = self._profiles.profile, self._varying, self._constrained
         novel = self._novel
-        for event in events:
+        for event in self._located(events, self._places) if self._places else events:
             if event.stage == "RequestReceived":
                 continue
             key = profile_key(event)
@@ -100,6 +102,16 @@ class Engine:
             if bits:
                 self._judge(event, profile, bits, found, settled)
         return found
+
+    def _located(self, events: Iterable[AuditEvent], places: Places) -> Iterator[AuditEvent]:
+        """The events, each knowing where its source lies."""
+        for event in events:
+            try:
+                locate(event, places)
+            except Exception as error:
+                # A damaged database must not lose the batch: it is counted, and alarmed on.
+                self._failed(DATABASES, event, error)
+            yield event
 
     def _profile(self, event: AuditEvent, key: Hashable) -> Profile:
         failures = self.errors.total()
@@ -217,10 +229,3 @@ def _screens(plans: Sequence[Plan]) -> tuple[Screen, Screen, Screen, list[RowScr
         masks[plan.rule.view] += 1 << index
     rows = [RowScreen(view, masks[view], of_rows[view]) for view in sorted(masks) if view]
     return of_action, of_caller, varying, rows
-
-
-def compile_and_load(folder: Path, tuning: Path | None = None) -> Engine:
-    """An engine for the detections in a folder. Raises: RuleErrors, with everything wrong."""
-    from ekswatch.rules.compile import compile_ruleset  # pySigma only where Sigma is read
-
-    return Engine(compile_ruleset(folder, tuning))

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from ekswatch.audit.event import AuditEvent, Value
+from ekswatch.audit.event import AuditEvent, Value, locate
 from ekswatch.audit.views import NO_ROW, rows
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.expression import evaluator, inlined
@@ -186,11 +186,14 @@ class Explainer:
         self._seed_mode = seed_mode or ruleset.seed_mode
         self._seeded = {d.slug for d in ruleset.detections if d.seed} if self._seed_mode else set()
         self._tester = Tester()
+        self._places = ruleset.places()
         self._rules: dict[str, tuple[Rule, ...]] = {}
 
     def explain(self, event: AuditEvent, slug: str) -> Explanation:
         """Why a detection fires on an event, or why not. Raises: KeyError for an unknown slug."""
         detection = self.ruleset.detection(slug)
+        if self._places:
+            locate(event, self._places)
         judged = event.stage != "RequestReceived"
         if slug not in self._rules:
             self._rules[slug] = rules_of(self.ruleset, slug)

@@ -40,7 +40,7 @@ OF_CALLER = frozenset(
         *("actor.session", "actor.access_key_id", "actor.principal_id", "actor.pod"),
         *("actor.node", "actor.namespace", "actor.account", "actor.at_own_node"),
         *("sourceIPs", "source.address", "source.addresses", "source.class"),
-        "source.network",
+        *("source.network", "source.country", "source.city", "source.asn", "source.as_org"),
         *("source.any_public", "userAgent", "client.family"),
         *("responseStatus.reason", "responseStatus.message", "admission.violations"),
     }

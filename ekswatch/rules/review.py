@@ -12,14 +12,17 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from ekswatch.audit.views import LIST
+from ekswatch.audit.vocabulary import STATES
 from ekswatch.rules import attack, logic
 from ekswatch.rules.attack import TACTIC_IDS
+from ekswatch.rules.databases import FIELDS, unknown
 from ekswatch.rules.documents import Document
 from ekswatch.rules.drafts import Draft, File, FilterDraft, RuleDraft, document_id
+from ekswatch.rules.expression import fields_of, inlined
+from ekswatch.rules.folders import yaml_files
 from ekswatch.rules.lists import PLACEHOLDER, Lists
 from ekswatch.rules.mentions import texts
-from ekswatch.rules.ruleset import Filter
+from ekswatch.rules.ruleset import Expression, Filter
 from ekswatch.rules.schema import DetectionKeys
 from ekswatch.rules.sources import Sources
 from ekswatch.rules.suggest import suggestion
@@ -27,6 +30,7 @@ from ekswatch.rules.suggest import suggestion
 Level = Literal["error", "warning"]
 
 EXPIRES_SOON_DAYS = 14
+OLD_DATABASE_DAYS = 90
 
 CODES: Mapping[str, tuple[Level, str]] = {
     "always-matches": ("error", "The condition holds for every event, or the filter excludes all."),
@@ -55,9 +59,18 @@ CODES: Mapping[str, tuple[Level, str]] = {
         "or a `runbook`.",
     ),
     "never-matches": ("error", "No event can meet the condition."),
+    "no-database": (
+        "warning",
+        "A condition tests where addresses lie, or a list of yours is for such tests alone, and "
+        "the settings name no database that says so.",
+    ),
     "not-logged": (
         "error",
         "EKS does not log such requests, or not with the body that the condition needs.",
+    ),
+    "old-database": (
+        "warning",
+        f"A database of places was built more than {OLD_DATABASE_DAYS} days ago.",
     ),
     "public-rule": ("warning", "A public rule loads, but a part of it never holds or is left out."),
     "unknown-resource": (
@@ -78,6 +91,9 @@ CODES: Mapping[str, tuple[Level, str]] = {
     ),
 }
 """Every code: its level, and what it says."""
+
+OF_SETTINGS = frozenset({"no-database"})
+"""Codes that settings mend: a document may accept one that these settings do not give rise to."""
 
 EXAMPLE_KINDS = ("match", "ignore")
 
@@ -108,7 +124,7 @@ def review(
     """What lint says beyond `sources.errors`, sorted by place.
 
     `examples` maps slug to the kinds of example there are; `today` is what a filter's last day
-    is compared with. What a document accepts is left out.
+    and a database's first are compared with. What a document accepts is left out.
     """
     found: list[Problem] = []
     for file in sources.files:
@@ -120,6 +136,8 @@ def review(
         found += _accepted(mine, filter_.keys.lint, filter_.document)
     found += _duplicates(sources)
     found += _unused_lists(sources)
+    found += _old_databases(sources, today)
+    found += _lists_of_no_database(sources)
     return tuple(sorted(set(found)))
 
 
@@ -136,6 +154,13 @@ def _of_draft(draft: Draft, file: File, sources: Sources) -> Iterator[Problem]:
             for each in logic.of_rule(draft, sources.lists)
             if each.code != "never-matches" or not draft.warnings  # these say why, and suffice
         )
+        yield from _unplaced(document, inlined(draft.condition, draft.selections), sources)
+
+
+def _unplaced(document: Document, condition: Expression, sources: Sources) -> Iterator[Problem]:
+    for field in unknown(fields_of(condition), sources.databases):
+        message = f"no event has {field}: the settings name no database, geo.{FIELDS[field]}"
+        yield problem("no-database", message, document, "detection")
 
 
 def _severity(draft: Draft, level: str, lists: Lists) -> Iterator[Problem]:
@@ -164,7 +189,7 @@ def _of_main(draft: Draft, file: File, examples: Mapping[str, frozenset[str]]) -
     if draft is not file.main or "ekswatch" not in document.data:
         return
     for kind in EXAMPLE_KINDS:
-        shown = isinstance(draft, RuleDraft) and draft.view == LIST  # by no audit event
+        shown = isinstance(draft, RuleDraft) and draft.view in STATES  # by no audit event
         if not shown and kind not in examples.get(file.slug, frozenset()):
             message = f"there is no example events/{file.slug}/{kind}_*.json"
             yield problem("missing-example", message, document, "name")
@@ -195,6 +220,7 @@ def _of_filter(
         problem(each.code, each.message, document, *each.path)
         for each in logic.of_filter(draft, excluded, rules, sources.lists)
     )
+    yield from _unplaced(document, inlined(excluded.excludes, excluded.selections), sources)
     if expires is None:
         return
     place = ("ekswatch", "expires")
@@ -227,7 +253,7 @@ def _accepted(
         elif CODES[code][0] == "error":
             message = f"{code} is an error, which cannot be accepted"
             yield problem("unused-acceptance", message, document, *place)
-        elif code not in used:
+        elif code not in used and code not in OF_SETTINGS:
             message = f"nothing here is {code}"
             yield problem("unused-acceptance", message, document, *place)
 
@@ -255,13 +281,7 @@ def _place(document: Document) -> str:
 
 
 def _unused_lists(sources: Sources) -> Iterator[Problem]:
-    drafts: list[Draft | FilterDraft] = [draft for file in sources.files for draft in file.drafts]
-    used = {
-        name
-        for draft in (*drafts, *sources.filters)
-        for section in ("detection", "filter")
-        for name in _placeholders(draft.document.data.get(section))
-    }
+    used = {name for section in _sections(sources) for _, name in _tests(section)}
     if sources.errors:  # a file that is left out may be the one that uses it
         return
     for name in sorted(set(sources.lists) - used):
@@ -269,16 +289,50 @@ def _unused_lists(sources: Sources) -> Iterator[Problem]:
         yield _at(file, "unused-list", f"no document uses the list {name!r}")
 
 
+def _sections(sources: Sources) -> Iterator[object]:
+    """What the documents test, as it is written."""
+    drafts: list[Draft | FilterDraft] = [draft for file in sources.files for draft in file.drafts]
+    for draft in (*drafts, *sources.filters):
+        for section in ("detection", "filter"):
+            yield draft.document.data.get(section)
+
+
+def _old_databases(sources: Sources, today: date) -> Iterator[Problem]:
+    for each in sources.databases:
+        days = (today - date.fromisoformat(each.built)).days
+        if days > OLD_DATABASE_DAYS and sources.settings_document is not None:
+            message = f"{each.type} was built on {each.built}, {days} days ago; fetch a newer one"
+            yield problem("old-database", message, sources.settings_document, "geo", each.gives)
+
+
+def _lists_of_no_database(sources: Sources) -> Iterator[Problem]:
+    """Lists of the operator's that change nothing, as no event has a field they are for."""
+    tested: dict[str, set[str]] = defaultdict(set)
+    for section in _sections(sources):
+        for field, name in _tests(section):
+            tested[name].add(field)
+    there = sources.databases
+    idle = {name for name, fields in tested.items() if {*unknown(fields, there)} == fields}
+    message = "no event has what this list is for: the settings name no database, geo"
+    for name in idle & sources.settings.lists.keys():
+        if sources.settings_document is not None:
+            yield problem("no-database", message, sources.settings_document, "lists", name)
+    for file in yaml_files(sources.tuning / "lists", []) if sources.tuning else ():
+        if file.stem in idle:
+            yield _at(file, "no-database", message)
+
+
+def _tests(section: object, field: str = "") -> Iterator[tuple[str, str]]:
+    """Each field that is compared with a list, and the list."""
+    if isinstance(section, str):
+        yield from ((field, name) for name in PLACEHOLDER.findall(section))
+    elif isinstance(section, dict):
+        for key, value in section.items():
+            yield from _tests(value, str(key).partition("|")[0])
+    elif isinstance(section, list):
+        for value in section:
+            yield from _tests(value, field)
+
+
 def _at(file: Path, code: str, message: str) -> Problem:
     return Problem(str(file), 1, CODES[code][0], code, message)
-
-
-def _placeholders(data: object) -> Iterator[str]:
-    if isinstance(data, str):
-        yield from PLACEHOLDER.findall(data)
-    elif isinstance(data, dict):
-        for value in data.values():
-            yield from _placeholders(value)
-    elif isinstance(data, list):
-        for value in data:
-            yield from _placeholders(value)

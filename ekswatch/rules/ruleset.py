@@ -6,12 +6,14 @@ that. The same detections always give the same bytes, and the hash says which on
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
 from ekswatch import __version__
+from ekswatch.audit.places import Places
 from ekswatch.rules.detection import Detection, Severity
 
 SCHEMA = 4
@@ -203,12 +205,36 @@ class Filter(msgspec.Struct, frozen=True):
     default: bool = False
 
 
+class Database(msgspec.Struct, frozen=True):
+    """A database of the operator's that says where addresses lie.
+
+    `gives` is what it is read for: country (and city), or asn (and its owner). `file` is a path;
+    in an artefact it is relative to the artefact. `type` and `built` are what the database says
+    of itself, the day as YYYY-MM-DD; `sha256` is that of its content, in hexadecimal.
+    """
+
+    gives: Literal["country", "asn"]
+    file: str
+    sha256: str
+    type: str
+    built: str
+
+    @property
+    def name(self) -> str:
+        """Where it lies beside an artefact: the same for the same content."""
+        return f"{DATABASES}/{self.sha256[:16]}.mmdb"
+
+
+DATABASES = "geo"
+"""The folder beside an artefact that holds its databases."""
+
+
 class Ruleset(msgspec.Struct, frozen=True):
     """Everything that the engine and the correlations need, sorted by name.
 
-    `hash` is the SHA-256 of the content in hexadecimal; it stands in every finding. `attack` is
-    the release of ATT&CK that names the techniques, if known. Findings of the detections in
-    `log_only` are logged and not delivered.
+    `hash` is the SHA-256 of the content in hexadecimal, wherever its databases lie; it stands in
+    every finding. `attack` is the release of ATT&CK that names the techniques, if known. Findings
+    of the detections in `log_only` are logged and not delivered.
     """
 
     schema: int
@@ -220,6 +246,7 @@ class Ruleset(msgspec.Struct, frozen=True):
     hash: str = ""
     attack: str = ""
     log_only: tuple[str, ...] = ()
+    databases: tuple[Database, ...] = ()
 
     def sealed(self) -> "Ruleset":
         """The same ruleset with its hash."""
@@ -231,6 +258,11 @@ class Ruleset(msgspec.Struct, frozen=True):
             if detection.slug == slug:
                 return detection
         raise KeyError(slug)
+
+    def places(self) -> Places | None:
+        """Where addresses lie, None when no database says; none is opened yet."""
+        files = {each.gives: Path(each.file) for each in self.databases}
+        return Places(country=files.get("country"), asn=files.get("asn")) if files else None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -254,6 +286,7 @@ class Manifest(msgspec.Struct, frozen=True):
     filters: tuple[str, ...]
     seed_mode: bool = False
     attack: str = ""
+    databases: tuple[Database, ...] = ()
 
 
 def manifest(ruleset: Ruleset, version: str = __version__) -> Manifest:
@@ -273,6 +306,7 @@ def manifest(ruleset: Ruleset, version: str = __version__) -> Manifest:
         filters=tuple(each.name for each in ruleset.filters),
         seed_mode=ruleset.seed_mode,
         attack=ruleset.attack,
+        databases=ruleset.databases,
     )
 
 
@@ -297,7 +331,11 @@ Shape = TypeVar("Shape", _Body, _Summary)
 
 
 def dump(ruleset: Ruleset) -> bytes:
-    """The artefact: JSON, the same bytes for the same ruleset and version."""
+    """The artefact: JSON, the same bytes for the same ruleset and version.
+
+    It names databases as they lie beside it, where `write_artefact` puts them.
+    """
+    ruleset = _as_named_beside(ruleset)
     body = msgspec.json.encode(_Body(manifest(ruleset), ruleset), order="sorted")
     sealed = _Artefact(ruleset.schema, hashlib.sha256(body).hexdigest(), msgspec.Raw(body))
     return msgspec.json.encode(sealed)
@@ -316,8 +354,25 @@ def load_manifest(artefact: bytes) -> Manifest:
     return _decoded(artefact, _Summary).manifest
 
 
+def read_artefact(path: Path) -> Ruleset:
+    """The ruleset in a file, with its databases beside it. Raises: BadRuleset, as `load` does."""
+    ruleset = load(path.read_bytes())
+    found = [
+        msgspec.structs.replace(each, file=str(path.parent / each.file))
+        for each in ruleset.databases
+    ]
+    return msgspec.structs.replace(ruleset, databases=tuple(found))
+
+
 def write_artefact(path: Path, ruleset: Ruleset) -> Manifest:
-    """Write the artefact, whole or not at all, and return what it says of itself."""
+    """Write the artefact, whole or not at all, and return what it says of itself.
+
+    Its databases are copied beside it first.
+    """
+    for each in ruleset.databases:
+        copy = path.parent / each.name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(each.file, copy)
     artefact = dump(ruleset)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -346,6 +401,12 @@ def _decoded(artefact: bytes, shape: type[Shape]) -> Shape:
         raise BadRuleset(f"the compiled rules are damaged: {error}") from error
 
 
+def _as_named_beside(ruleset: Ruleset) -> Ruleset:
+    """The ruleset with its databases as an artefact names them, wherever they are now."""
+    named = [msgspec.structs.replace(each, file=each.name) for each in ruleset.databases]
+    return msgspec.structs.replace(ruleset, databases=tuple(named))
+
+
 def _content_hash(ruleset: Ruleset) -> str:
-    content = msgspec.structs.replace(ruleset, hash="")
+    content = msgspec.structs.replace(_as_named_beside(ruleset), hash="")
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()

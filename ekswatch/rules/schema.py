@@ -271,6 +271,20 @@ class SuppressionTuning(Keys):
     )
 
 
+class Geo(Keys):
+    """Databases in MaxMind's format that say where addresses lie."""
+
+    country: Text | None = Field(
+        default=None,
+        description="A database of countries or cities, as GeoLite2-City.mmdb: the path of a file "
+        "as seen from the tuning folder.",
+    )
+    asn: Text | None = Field(
+        default=None,
+        description="A database of autonomous systems, as GeoLite2-ASN.mmdb: the path likewise.",
+    )
+
+
 class Tuning(Keys):
     """`ekswatch.yml` of the tuning folder."""
 
@@ -284,6 +298,7 @@ class Tuning(Keys):
     suppressions: tuple[SuppressionTuning, ...] = Field(
         default=(), description="What is expected here, and no finding."
     )
+    geo: Geo = Field(default=Geo(), description="Where addresses lie; without it nobody is asked.")
     seed_mode: bool = Field(
         default=False, strict=True, description="Seed rows as their documents have them."
     )

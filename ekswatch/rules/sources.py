@@ -12,7 +12,8 @@ from itertools import chain, islice
 from pathlib import Path
 
 from ekswatch.rules.checks import check_file
-from ekswatch.rules.documents import raw
+from ekswatch.rules.databases import read_databases
+from ekswatch.rules.documents import Document, raw
 from ekswatch.rules.drafts import (
     CorrelationDraft,
     File,
@@ -26,7 +27,7 @@ from ekswatch.rules.exclusions import exclusion
 from ekswatch.rules.folders import yaml_files
 from ekswatch.rules.lists import Lists, read_lists
 from ekswatch.rules.names import Names
-from ekswatch.rules.ruleset import Filter
+from ekswatch.rules.ruleset import Database, Filter
 from ekswatch.rules.schema import Tuning
 from ekswatch.rules.settings import Settings, check_names, read_settings
 
@@ -42,7 +43,8 @@ class Sources:
 
     `exclusions` are the filters as data. `names` knows the documents of `files`. `errors` is
     everything that is wrong, sorted; `settings_hold` is False when some of it is about the
-    operator's settings, so that nobody knows what was to be switched off.
+    operator's settings, so that nobody knows what was to be switched off; `settings_document`
+    is where these stand. `databases` say where addresses lie.
     """
 
     folder: Path
@@ -52,7 +54,9 @@ class Sources:
     filters: tuple[FilterDraft, ...]
     exclusions: tuple[Filter, ...]
     settings: Tuning
+    settings_document: Document | None
     settings_hold: bool
+    databases: tuple[Database, ...]
     names: Names
     errors: tuple[RuleError, ...]
 
@@ -62,6 +66,7 @@ def read_sources(folder: Path, tuning: Path | None) -> Sources:
     errors: list[RuleError] = []
     unsettled: list[RuleError] = []
     settings = read_settings(tuning, unsettled)
+    databases = read_databases(settings, tuning, unsettled)
     lists = read_lists(
         folder / "lists", tuning / "lists" if tuning else None, settings.tuning.lists, errors
     )
@@ -86,7 +91,9 @@ def read_sources(folder: Path, tuning: Path | None) -> Sources:
         filters=tuple(draft for draft, _ in filters),
         exclusions=tuple(each for _, each in filters),
         settings=settings.tuning,
+        settings_document=settings.document,
         settings_hold=not unsettled,
+        databases=databases,
         names=names,
         errors=tuple(sorted({*errors, *unsettled})),
     )

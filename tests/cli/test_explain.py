@@ -17,6 +17,7 @@ from ekswatch.cli.explain import lines
 from ekswatch.cli.main import app
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.explain import Explainer, explain
+from tests import places
 from tests.rules import build
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -88,6 +89,34 @@ def test_a_finding_is_explained_test_by_test() -> None:
     assert "in list %system_namespaces% (3 values), met by 'kube-system'; it is 'kube" in text
     assert "container 1 of 1 'app': finding" in text
     assert "Severity HIGH: by the entry for imitates" in text
+
+
+def test_a_database_of_the_tuning_folder_is_asked(tmp_path: Path, folder: Path) -> None:
+    """The test of a country shows where the address lies."""
+    abroad = {"abroad": {"source.country|exists": True}, "condition": "abroad"}
+    build.detection(folder, build.document("from-abroad", abroad))
+    places.write_country(tmp_path / "tuning" / "Country.mmdb")
+    build.write(tmp_path / "tuning" / "ekswatch.yml", {"geo": {"country": "Country.mmdb"}})
+    file = written(tmp_path, request(sourceIPs=["198.51.100.7"]))
+    options = ("--detections", folder, "--tuning", tmp_path / "tuning")
+
+    code, out, err = run(file, "--detection", "from-abroad", *options)
+
+    assert (code, err) == (Exit.OK, "")
+    assert "it is 'BR'" in flat(out)
+
+
+def test_a_database_that_is_damaged_inside_is_an_error(tmp_path: Path, folder: Path) -> None:
+    """It opens, so that only the address whose record is spoilt shows it."""
+    database = places.write_country(tmp_path / "tuning" / "City.mmdb")
+    places.damage(database, b"Recife")
+    build.write(tmp_path / "tuning" / "ekswatch.yml", {"geo": {"country": "City.mmdb"}})
+    file = written(tmp_path, request(sourceIPs=["198.51.100.7"]))
+
+    code, out, err = run(file, "--detections", folder, "--tuning", tmp_path / "tuning")
+
+    assert (code, out) == (Exit.RULES, "")
+    assert flat(err).startswith(f"geo: {database}: ")
 
 
 def test_ticks_and_crosses_stand_before_what_held_and_what_did_not() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ekswatch.audit.vocabulary import STATES
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.errors import RuleError, RuleErrors
@@ -426,6 +427,18 @@ def test_a_rule_on_outcomes_is_of_no_use_alone(tmp_path: Path, view: str) -> Non
     errors = [each.message for each in errors_of(tmp_path)]
 
     assert errors == [f"a rule on the view {view} serves correlations only, and none names it"]
+
+
+@pytest.mark.parametrize("view", STATES)
+def test_a_rule_on_states_is_found_alone(tmp_path: Path, view: str) -> None:
+    """It needs no correlation."""
+    alone = build.document("rule", {"it": {f"{view}.name": "x"}, "condition": "it"}, view=view)
+    alone["ekswatch"] = {"message": "x", "dedup": {"key": []}}
+    build.detection(tmp_path, alone)
+
+    (compiled,) = compile_ruleset(tmp_path).rules
+
+    assert (compiled.view, compiled.finding, compiled.signal) == (view, True, False)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.engine import Engine, compile_and_load
+from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import And, Check, Ruleset, dump
 from tests.rules import build
@@ -320,13 +320,6 @@ def test_the_engine_needs_no_yaml_pysigma_or_pydantic(tmp_path: Path) -> None:
     )
 
     assert run.stdout == "set()\n"
-
-
-def test_compile_and_load(tmp_path: Path) -> None:
-    """An engine straight from a folder, for the command line."""
-    build.detection(tmp_path, build.document("rule", GET))
-
-    assert len(compile_and_load(tmp_path).match([build.event()])) == 1
 
 
 def test_an_audit_id_of_any_length_is_kept_short(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ekswatch.audit.event import AuditEvent, ObjectRef, ResponseStatus, User
+from ekswatch.audit.event import AuditEvent, ObjectRef, ResponseStatus, User, locate
+from ekswatch.audit.places import Places
 from ekswatch.audit.vocabulary import FIELDS, reader
 from ekswatch.rules import profile
 from ekswatch.rules.profile import (
@@ -19,6 +20,7 @@ from ekswatch.rules.profile import (
     action_key,
     profile_key,
 )
+from tests import places
 from tests.rules import build
 
 ROOT = Path(__file__).parents[2]
@@ -68,15 +70,34 @@ def poisoned(event: AuditEvent, *, keep_caller: bool) -> AuditEvent:
     )
 
 
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    """Where the recordings' public addresses lie."""
+    folder = tmp_path_factory.mktemp("geo")
+    return Places(
+        country=places.write_country(folder / "city.mmdb"),
+        asn=places.write_asn(folder / "asn.mmdb"),
+    )
+
+
+def test_the_recordings_have_public_addresses(known: Places) -> None:
+    """Else the next test would say nothing of the facts of places."""
+    addresses = {event.sourceIPs[-1] for event in events() if event.sourceIPs}
+
+    assert {known.of(address).country for address in addresses} > {""}
+
+
 @pytest.mark.parametrize(
     ("fields", "keep_caller"), [(OF_ACTION, False), (OF_CALLER, True)], ids=["action", "caller"]
 )
 def test_what_a_key_decides_depends_on_nothing_else(
-    fields: frozenset[str], keep_caller: bool
+    fields: frozenset[str], keep_caller: bool, known: Places
 ) -> None:
     """Every such field reads the same from an event of which nothing else is left."""
     for event in events():
         other = poisoned(event, keep_caller=keep_caller)
+        locate(event, known)
+        locate(other, known)
         assert action_key(other) == action_key(event)
         assert (profile_key(other) == profile_key(event)) or not keep_caller
         for field in fields:

@@ -2,22 +2,25 @@
 
 import re
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ekswatch.audit.places import Place
 from ekswatch.audit.resources import CLUSTER_SCOPED, WORKLOADS
 from ekswatch.audit.views import VIEWS
-from ekswatch.audit.vocabulary import FIELDS, OUTCOMES
+from ekswatch.audit.vocabulary import FIELDS, OUTCOMES, STATES
 from ekswatch.rules.branches import MAX_BRANCHES, TooMany, branches
 from ekswatch.rules.chosen import ANCHORS, CHOSEN, PLACES
+from ekswatch.rules.databases import FIELDS as FIELDS_OF_DATABASES
 from ekswatch.rules.reach import RUN_IN, WRITTEN_IN
 from ekswatch.rules.resources import RESOURCES, VERBS, paths, verbs_of
 from ekswatch.rules.review import CODES, Problem, review
 from ekswatch.rules.ruleset import And, Check, Or
 from ekswatch.rules.sources import read_sources
+from tests import places
 from tests.rules import build
 
 ROOT = Path(__file__).parents[2]
@@ -530,6 +533,15 @@ def test_a_detection_needs_examples_of_both_kinds(tmp_path: Path, there: frozens
     assert len(found) == len(BOTH - there)
 
 
+@pytest.mark.parametrize("view", STATES)
+def test_a_detection_on_states_needs_no_examples(tmp_path: Path, view: str) -> None:
+    """No audit event could be one."""
+    alone = build.document("rule", {"s": {f"{view}.name": "x"}, "condition": "s"}, view=view)
+    build.detection(tmp_path, alone | {"ekswatch": {"message": "x", "dedup": {"key": []}}})
+
+    assert "missing-example" not in {each.code for each in reviewed(tmp_path, examples={})}
+
+
 def test_documents_that_serve_another_need_no_metadata(tmp_path: Path) -> None:
     """The main document speaks for the whole file."""
     base = build.document("rule-read", {"s": {"verb": "get"}, "condition": "s"}, ekswatch=None)
@@ -617,6 +629,118 @@ def test_a_condition_with_too_many_ways_is_not_refused(tmp_path: Path) -> None:
     )
 
     assert of(tmp_path, document) == ()
+
+
+@pytest.mark.parametrize(("days", "codes"), [(90, []), (91, ["old-database"])])
+def test_an_old_database_is_remarked(tmp_path: Path, days: int, codes: list[str]) -> None:
+    """Addresses move; a deployment still goes on."""
+    build.detection(tmp_path / "detections", one({"verb": "get"}))
+    built = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC) - timedelta(days=days)
+    places.write_asn(tmp_path / "tuning" / "ASN.mmdb", built=built)
+    tuning = tmp_path / "tuning"
+    build.write(tuning / "ekswatch.yml", {"geo": {"asn": "ASN.mmdb"}})
+
+    remarks = reviewed(tmp_path / "detections", tuning)
+
+    assert [each.code for each in remarks] == codes
+    assert [each.line for each in remarks] == [2] * len(codes)
+    assert all("built on 2026-08-21, 91 days ago" in each.message for each in remarks)
+
+
+ABROAD = {"s": {"source.country": "BR", "verb": "get"}, "condition": "s"}
+NETWORK = {"s": {"source.asn|expand": "%networks%"}, "condition": "s"}
+
+
+def unplaced(folder: Path, settings: dict[str, Any], *documents: dict[str, Any]) -> list[Problem]:
+    """What lint says of missing databases, with settings beside both databases."""
+    build.detection(folder / "detections", *documents)
+    tuning = folder / "tuning"
+    places.write_country(tuning / "City.mmdb", built=datetime(2026, 11, 1, tzinfo=UTC))
+    places.write_asn(tuning / "ASN.mmdb", built=datetime(2026, 11, 1, tzinfo=UTC))
+    build.write(tuning / "ekswatch.yml", settings)
+    return [each for each in reviewed(folder / "detections", tuning) if "database" in each.code]
+
+
+@pytest.mark.parametrize(
+    ("geo", "codes"),
+    [
+        ({}, ["no-database"]),
+        ({"asn": "ASN.mmdb"}, ["no-database"]),
+        ({"country": "City.mmdb"}, []),
+    ],
+)
+def test_a_rule_on_places_without_its_database_is_remarked(
+    tmp_path: Path, geo: dict[str, str], codes: list[str]
+) -> None:
+    """It would never find anything, and nobody would know."""
+    found = unplaced(tmp_path, {"geo": geo}, rule(ABROAD))
+
+    assert [each.code for each in found] == codes
+    assert all("no event has source.country: " in each.message for each in found)
+    assert all(each.message.endswith("no database, geo.country") for each in found)
+
+
+def test_a_suppression_on_places_without_its_database_is_remarked(tmp_path: Path) -> None:
+    """It would never hold."""
+    home = {"name": "home", "rules": ["rule"], "when": {"source.asn": "AS64496"}}
+    settings = {"suppressions": [{**home, "reason": "Ours.", "owner": "me"}]}
+
+    (found,) = unplaced(tmp_path, settings, one({"verb": "get"}))
+
+    assert (found.code, Path(found.file).name) == ("no-database", "ekswatch.yml")
+    assert "no event has source.asn: " in found.message
+
+
+def test_severity_may_ask_for_places_that_nobody_knows(tmp_path: Path) -> None:
+    """The rule finds what it is for, with the severity of those who have no database."""
+    known = raised({"when": ["known"], "level": "low"}, known={"source.asn": "*"})
+
+    assert unplaced(tmp_path, {}, known) == []
+
+
+@pytest.mark.parametrize("geo", [{}, {"country": "City.mmdb"}])
+def test_a_rule_may_accept_to_have_no_database(tmp_path: Path, geo: dict[str, str]) -> None:
+    """For those who have one, the acceptance is not one too many."""
+    accepting = rule(ABROAD, ekswatch={"lint": {"no-database": "Said in the description."}})
+
+    build.detection(tmp_path / "detections", accepting)
+    places.write_country(tmp_path / "tuning" / "City.mmdb")
+    build.write(tmp_path / "tuning" / "ekswatch.yml", {"geo": geo})
+
+    assert reviewed(tmp_path / "detections", tmp_path / "tuning") == ()
+
+
+@pytest.mark.parametrize("where", ["settings", "file"])
+@pytest.mark.parametrize(
+    ("geo", "also", "is_remarked"),
+    [
+        ({}, {}, True),
+        ({"country": "City.mmdb"}, {}, True),
+        ({"asn": "ASN.mmdb"}, {}, False),
+        ({}, {"t": {"actor.name|expand": "%networks%"}, "condition": "s or t"}, False),
+    ],
+)
+def test_a_list_for_places_without_a_database_is_remarked(
+    tmp_path: Path, geo: dict[str, str], also: dict[str, Any], is_remarked: bool, where: str
+) -> None:
+    """What the operator writes there changes nothing, unless it is compared with more."""
+    build.values(tmp_path / "detections", "networks", ["AS64496"])
+    change = {"add": ["AS64511"]}
+    lists = {"lists": {"networks": change}} if where == "settings" else {}
+    if where == "file":
+        build.write(tmp_path / "tuning" / "lists" / "networks.yml", change)
+    accepting = {"lint": {"no-database": "Said in the description."}}
+
+    found = unplaced(tmp_path, {"geo": geo, **lists}, rule({**NETWORK, **also}, ekswatch=accepting))
+
+    place = {"settings": "ekswatch.yml", "file": "networks.yml"}[where]
+    assert [Path(each.file).name for each in found] == [place] * is_remarked
+    assert {each.code for each in found} <= {"no-database"}
+
+
+def test_every_fact_of_places_has_its_database() -> None:
+    """A field that is read from a database would else be remarked by nobody."""
+    assert set(FIELDS_OF_DATABASES) == {f"source.{name}" for name in Place.__struct_fields__}
 
 
 def test_the_shipped_detections_pass() -> None:
