@@ -4,7 +4,7 @@ import sys
 
 import aws_cdk as cdk
 
-from infra.bundling import archive
+from infra.bundling import RulesRefused, archive
 from infra.config import ConfigError, read_config
 from infra.stack import EkswatchStack
 
@@ -14,9 +14,10 @@ def main() -> None:
     app = cdk.App()
     try:
         config = read_config(app.node.get_all_context())
-    except ConfigError as error:
+        code = archive(tuning=config.tuning, target=config.target, live_lists=config.live_lists)
+        EkswatchStack(app, config.stack_name, config=config, code=code)
+    except (ConfigError, RulesRefused) as error:
         sys.exit(f"ekswatch: {error}")
-    EkswatchStack(app, config.stack_name, config=config, code=archive(config.tuning))
     app.synth()
 
 

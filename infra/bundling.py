@@ -15,71 +15,67 @@ import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
+from infra.imports import reached
+from infra.target import Target
+
 ROOT = Path(__file__).resolve().parent.parent
 
-TARGET = (
-    "--implementation=cp",
-    "--python-version=3.14",
-    "--platform=manylinux2014_aarch64",
-    "--platform=manylinux_2_28_aarch64",
-)
-"""The runtime of `infra.function`: CPython 3.14 on arm64, Amazon Linux 2023 with glibc 2.34."""
-
-LEFT_OUT = (
-    "ekswatch/cli",
-    "ekswatch/findings/asff_model.py",
-    "ekswatch/local",
-    "ekswatch/rules/checks.py",
-    "ekswatch/rules/compile.py",
-    "ekswatch/rules/documents.py",
-    "ekswatch/rules/drafts.py",
-    "ekswatch/rules/exclusions.py",
-    "ekswatch/rules/folders.py",
-    "ekswatch/rules/mentions.py",
-    "ekswatch/rules/names.py",
-    "ekswatch/rules/settings.py",
-    "ekswatch/rules/sources.py",
-    "ekswatch/rules/writing.py",
-)
-"""What no handler imports: a test imports both handlers without these."""
+HANDLERS = ("lambdas.hourly", "lambdas.stream")
+"""The modules that Lambda is told to call; a test compares them with the template."""
 
 COMPILE = """
 import pathlib, sys
 from ekswatch.rules.compile import RuleErrors, compile_ruleset
+from ekswatch.rules.live import not_live
 from ekswatch.rules.ruleset import write_artefact
-out, *folders = map(pathlib.Path, sys.argv[1:])
+out, live_lists, *folders = sys.argv[1:]
 try:
-    write_artefact(out, compile_ruleset(*folders))
+    ruleset = compile_ruleset(*map(pathlib.Path, folders))
 except RuleErrors as errors:
     sys.exit(str(errors))
+if problems := [f"live_lists: {each}" for each in not_live(ruleset, live_lists.split())]:
+    sys.exit("\\n".join(problems))
+write_artefact(pathlib.Path(out), ruleset)
 """
-"""A program, because `infra` imports nothing of the analyzer: ruleset, detections, tuning."""
+"""A program, because `infra` imports nothing of the analyzer: ruleset, names of live lists,
+detections, tuning."""
 
 
 class RulesRefused(subprocess.CalledProcessError):
     """The detections do not compile; synthesis ends, and nothing of them is deployed."""
 
     def __str__(self) -> str:
-        return "detections or tuning have errors, named on standard error; nothing is deployed"
+        return (
+            "detections, tuning or live_lists have errors, named on standard error;"
+            " nothing is deployed"
+        )
 
 
-def build(out: Path, tuning: Path | None = None) -> None:
+def build(
+    out: Path,
+    tuning: Path | None = None,
+    target: Target = Target.AWS,
+    live_lists: Sequence[str] = (),
+) -> None:
     """Fill the folder `out` with what Lambda unpacks: libraries, our code, the ruleset.
 
     Raises: subprocess.CalledProcessError when a wheel is missing or a detection is wrong; the
     reasons stand on standard error. FileNotFoundError when there is no ruleset in the end.
     """
     out = out.resolve()
-    compile_ruleset(out / "ruleset.json", tuning)  # first: it takes a second and may say no
-    install_libraries(out)
+    compile_ruleset(
+        out / "ruleset.json", tuning, live_lists
+    )  # first: it takes a second and may say no
+    install_libraries(out, target)
     copy_code(out)
+    make_readable(out)
 
 
-def install_libraries(out: Path) -> None:
-    """Install the pinned wheels of Lambda's platform, whatever platform this is."""
+def install_libraries(out: Path, target: Target) -> None:
+    """Install the pinned wheels of the target's platform, whatever platform this is."""
     _run(
         *("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-        *("--require-hashes", "--only-binary=:all:", "--no-deps", "--no-compile", *TARGET),
+        *("--require-hashes", "--only-binary=:all:", "--no-deps", "--no-compile", *target.wheels),
         *("--target", str(out), "--requirement", str(ROOT / "requirements" / "lambda.txt")),
     )
     # Scripts name this machine's interpreter, and the lists of installed files hold their hash.
@@ -89,32 +85,36 @@ def install_libraries(out: Path) -> None:
 
 
 def copy_code(out: Path) -> None:
-    """Copy what the handlers import of `lambdas` and `ekswatch`."""
-    for package in ("ekswatch", "lambdas"):
-        shutil.copytree(ROOT / package, out / package, ignore=_left_out)
+    """Copy what the handlers import of `lambdas` and `ekswatch`, and nothing else."""
+    for source in reached(ROOT, HANDLERS):
+        copy = out / source.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
 
 
-def compile_ruleset(out: Path, tuning: Path | None) -> None:
+def make_readable(out: Path) -> None:
+    """Let every user read: the zip file keeps modes, and Lambda is not the user who built it.
+
+    Source: AWS Lambda developer guide, "Deploying Lambda functions", file permissions.
+    """
+    for path in out.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def compile_ruleset(out: Path, tuning: Path | None, live_lists: Sequence[str] = ()) -> None:
     """Compile the detections, with the operator's tuning, in a process of its own.
 
+    `live_lists` are `name=address`: detections must use lists of these names.
     Raises: RulesRefused, after every error was written to standard error.
     """
     mine = (str(tuning.resolve()),) if tuning else ()
+    names = " ".join(each.partition("=")[0] for each in live_lists)
     try:
-        _run("-c", COMPILE, str(out.resolve()), str(ROOT / "detections"), *mine)
+        _run("-c", COMPILE, str(out.resolve()), names, str(ROOT / "detections"), *mine)
     except subprocess.CalledProcessError as failed:
         raise RulesRefused(failed.returncode, "the rule compiler") from None
     if not out.is_file():
         raise FileNotFoundError(f"the rule compiler succeeded without writing {out}")
-
-
-def _left_out(folder: str, names: list[str]) -> list[str]:
-    inside = Path(folder).relative_to(ROOT)
-    return [
-        name
-        for name in names
-        if name in ("__pycache__", ".DS_Store") or (inside / name).as_posix() in LEFT_OUT
-    ]
 
 
 def _run(*arguments: str) -> None:
@@ -127,22 +127,32 @@ def _run(*arguments: str) -> None:
 class PipBundling:
     """What CDK calls where it would otherwise start Docker."""
 
-    def __init__(self, tuning: Path | None) -> None:
+    def __init__(self, tuning: Path | None, target: Target, live_lists: Sequence[str]) -> None:
         self._tuning = tuning
+        self._target = target
+        self._live_lists = live_lists
 
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
-        """Build the archive in `output_dir`. True always: there is no other way to build it."""
-        build(Path(output_dir), self._tuning)
+        """Build the archive in `output_dir`. True always: there is no other way to build it.
+
+        An error of the operator's ends the program: jsii would hand an exception on as one of
+        the CDK's, with two stacks of calls.
+        """
+        try:
+            build(Path(output_dir), self._tuning, self._target, self._live_lists)
+        except RulesRefused as refused:
+            sys.exit(f"ekswatch: {refused}")
         return True
 
 
-def archive(tuning: Path | None) -> lambda_.Code:
+def archive(*, tuning: Path | None, target: Target, live_lists: Sequence[str] = ()) -> lambda_.Code:
     """The code of both functions, built at synthesis when a stack that needs it is asked for."""
     return lambda_.Code.from_asset(
         str(ROOT / "lambdas"),
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(
-            image=DockerImage.from_registry("never-used"), local=PipBundling(tuning)
+            image=DockerImage.from_registry("never-used"),
+            local=PipBundling(tuning, target, live_lists),
         ),
     )
 

@@ -111,7 +111,10 @@ TABLES: Mapping[str, Sequence[str]] = {
 
 
 class Dashboard(Construct):
-    """One page in CloudWatch for all clusters. Each look at it queries the signals it shows."""
+    """One page in CloudWatch for all clusters. Each look at it queries the signals it shows.
+
+    Without names, `clusters` are those that have metrics when somebody looks.
+    """
 
     def __init__(
         self,
@@ -139,17 +142,31 @@ def _graph(title: str, names: Sequence[str], clusters: Sequence[str]) -> cloudwa
         width=WIDE // len(GRAPHS),
         height=HIGH,
         left=[
-            cloudwatch.Metric(
-                namespace="ekswatch",
-                metric_name=name,
-                dimensions_map={"cluster": cluster, "service": "stream"},
-                statistic="Sum",
-                period=HOUR,
-                label=f"{cluster} {name}",
-            )
-            for cluster in clusters
-            for name in names
+            *(_metric(name, cluster) for cluster in clusters for name in names),
+            *(_search(name) for name in names if not clusters),
         ],
+    )
+
+
+def _metric(name: str, cluster: str) -> cloudwatch.IMetric:
+    return cloudwatch.Metric(
+        namespace="ekswatch",
+        metric_name=name,
+        dimensions_map={"cluster": cluster, "service": "stream"},
+        statistic="Sum",
+        period=HOUR,
+        label=f"{cluster} {name}",
+    )
+
+
+def _search(name: str) -> cloudwatch.IMetric:
+    """The metric of every cluster that has it, for clusters that are found at run time."""
+    pattern = f'{{ekswatch,cluster,service}} MetricName="{name}" service="stream"'
+    return cloudwatch.MathExpression(
+        expression=f"SEARCH('{pattern}', 'Sum', {HOUR.to_seconds()})",
+        using_metrics={},
+        period=HOUR,
+        label="",
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -29,6 +30,7 @@ class LogGroup(logs.LogGroup):
     """A group named `/ekswatch/<stack>/<name>`, kept as long as asked, deleted with the stack.
 
     A query that filters by an `indexed` field scans, and pays for, matching lines only.
+    A `key` is the operator's: its policy must let CloudWatch Logs use it for this group.
 
     Nothing is lost with it: the audit events stay in the cluster's own log group, and signals
     can be computed from them again.
@@ -41,6 +43,7 @@ class LogGroup(logs.LogGroup):
         *,
         name: str,
         retention_days: int,
+        key: kms.IKey | None,
         indexed: Sequence[str] = (),
     ) -> None:
         super().__init__(
@@ -48,6 +51,7 @@ class LogGroup(logs.LogGroup):
             construct_id,
             log_group_name=f"/ekswatch/{Stack.of(scope).stack_name}/{name}",
             retention=RETENTION[retention_days],
+            encryption_key=key,
             removal_policy=RemovalPolicy.DESTROY,
             field_index_policies=(
                 [logs.FieldIndexPolicy(fields=list(indexed))] if indexed else None

@@ -1,15 +1,16 @@
 """What the functions may do, statement by statement. Nothing else is attached to their roles."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
-from aws_cdk import CfnElement, Stack
+from aws_cdk import ArnFormat, CfnElement, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
-from infra.topic import FindingsTopic
+from infra.topic import FindingsTopic, GivenTopic
 
 
 def _allow(sid: str, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
@@ -80,12 +81,130 @@ def import_findings(stack: Stack) -> iam.PolicyStatement:
     return _allow("ImportFindings", ["securityhub:BatchImportFindings"], [product])
 
 
-def publish(findings: FindingsTopic) -> list[iam.PolicyStatement]:
+USE_A_KEY = ["kms:Decrypt", "kms:GenerateDataKey"]
+
+
+def publish(findings: FindingsTopic | GivenTopic) -> list[iam.PolicyStatement]:
     """Publish to the findings topic, and encrypt for it."""
+    statements = [_allow("PublishFindings", ["sns:Publish"], [findings.topic.topic_arn])]
+    if findings.key:
+        statements.append(_allow("EncryptFindings", USE_A_KEY, [findings.key.key_arn]))
+    return statements
+
+
+def use_key(stack: Stack, key: kms.IKey) -> iam.PolicyStatement:
+    """Use the operator's key, but only through the table, the bucket and the log groups.
+
+    Source: Amazon DynamoDB developer guide, "DynamoDB encryption at rest: How it works": it
+    decrypts the table's key in the name of whoever reads; Amazon S3 and CloudWatch Logs alike.
+    In some partitions the names of services end in more than amazonaws.com.
+    """
+    return iam.PolicyStatement(
+        sid="UseKey",
+        actions=USE_A_KEY,
+        resources=[key.key_arn],
+        conditions={
+            "StringLike": {
+                "kms:ViaService": [
+                    f"{service}.{stack.region}.amazonaws.com*"
+                    for service in ("dynamodb", "logs", "s3")
+                ]
+            }
+        },
+    )
+
+
+NETWORK = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
+NETWORK_INTERFACES_ARE_LAMBDAS = {
+    "AwsSolutions-IAM5[Resource::*]": "Lambda makes the network interfaces of a function in a VPC"
+    " with the function's role, and needs these actions on all; the function itself is denied them"
+}
+
+
+def join_network() -> list[iam.PolicyStatement]:
+    """Let Lambda make network interfaces with this role, and the function's code make none.
+
+    Source: AWS Lambda developer guide, "Giving Lambda functions access to resources in an Amazon
+    VPC": the actions, those of the managed policy AWSLambdaVPCAccessExecutionRole, and that
+    `lambda:SourceFunctionArn` is set only where the code of a function calls.
+    """
     return [
-        _allow("PublishFindings", ["sns:Publish"], [findings.topic.topic_arn]),
-        _allow("EncryptFindings", ["kms:Decrypt", "kms:GenerateDataKey"], [findings.key.key_arn]),
+        _allow("JoinNetwork", NETWORK, ["*"]),
+        iam.PolicyStatement(
+            sid="CodeMayNot",
+            effect=iam.Effect.DENY,
+            actions=NETWORK,
+            resources=["*"],
+            conditions={"Null": {"lambda:SourceFunctionArn": "false"}},
+        ),
     ]
+
+
+def find_clusters(stack: Stack) -> list[iam.PolicyStatement]:
+    """List the account's clusters, and how each is logged and subscribed; change nothing.
+
+    Source: service authorization reference of Amazon EKS (ListClusters has no resource, and
+    DescribeCluster a cluster) and of Amazon CloudWatch Logs (all three take a log group). AWS
+    checks DescribeLogGroups against no group in particular, `log-group::log-stream:`, whatever
+    prefix is asked for: https://github.com/hashicorp/terraform-provider-aws/issues/8804
+    """
+    return [
+        _allow("ListClusters", ["eks:ListClusters"], ["*"]),
+        _allow("DescribeClusters", ["eks:DescribeCluster"], [_clusters(stack)]),
+        _allow("ListLogGroups", ["logs:DescribeLogGroups"], [_log_groups(stack, "*")]),
+        _allow("DescribeFilters", ["logs:DescribeSubscriptionFilters"], [_audit_logs(stack)]),
+    ]
+
+
+def subscribe_clusters(stack: Stack) -> iam.PolicyStatement:
+    """Put a subscription filter on the log group of any cluster, and on no other group.
+
+    The reference names iam:PassRole beside it, for other destinations than Lambda.
+    """
+    return _allow("SubscribeClusters", ["logs:PutSubscriptionFilter"], [_audit_logs(stack)])
+
+
+LOGS = "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>"
+ACCEPTED_TO_FIND = {
+    "AwsSolutions-IAM5[Resource::*]": "eks:ListClusters knows no resource",
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:eks:<AWS::Region>:<AWS::AccountId>"
+    ":cluster/*]": "Clusters that come later are to be found, too",
+    f"{LOGS}:log-group:*]": "AWS checks logs:DescribeLogGroups against no group in particular",
+    f"{LOGS}:log-group:/aws/eks/*/cluster:*]": "Clusters that come later are to be subscribed, too",
+}
+
+
+def _clusters(stack: Stack) -> str:
+    return stack.format_arn(service="eks", resource="cluster", resource_name="*")
+
+
+def _audit_logs(stack: Stack) -> str:
+    return _log_groups(stack, "/aws/eks/*/cluster:*")
+
+
+def _log_groups(stack: Stack, names: str) -> str:
+    return stack.format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=names,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def reasons(*accepted: Mapping[str, str]) -> dict[str, str]:
+    """Why statements have a `*`, for cdk-nag, with all reasons where it is the same one."""
+    joined: dict[str, str] = {}
+    for each in accepted:
+        for rule, reason in each.items():
+            joined[rule] = f"{joined[rule]}; {reason}" if rule in joined else reason
+    return joined
 
 
 def read_live_lists(stack: Stack, sources: Iterable[str]) -> list[iam.PolicyStatement]:

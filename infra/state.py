@@ -2,6 +2,7 @@
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 EXPIRY_ATTRIBUTE = "expires_at"
@@ -9,15 +10,23 @@ EXPIRY_ATTRIBUTE = "expires_at"
 
 
 class StateTable(dynamodb.Table):
-    """One item per key. It outlives the stack, so that a new deployment repeats no finding."""
+    """One item per key. It outlives the stack, so that a new deployment repeats no finding.
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    Encrypted with `key`, or with the one that AWS keeps for tables of this account.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None) -> None:
         super().__init__(
             scope,
             construct_id,
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            encryption=(
+                dynamodb.TableEncryption.CUSTOMER_MANAGED
+                if key
+                else dynamodb.TableEncryption.AWS_MANAGED
+            ),
+            encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),

@@ -1,17 +1,33 @@
 """AuditSubscription: one cluster's audit log, delivered to the stream function."""
 
-from aws_cdk import Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.function import AnalyzerFunction
 
-PATTERN = '"audit.k8s.io"'
-"""Each audit event names its API group `audit.k8s.io/v1`; the other control-plane logs do not.
 
-A term, not a JSON pattern: it also passes records that were cut and are no JSON any more.
-"""
+class DiscoveredClusters(Construct):
+    """Any EKS cluster's audit log may call the function; the hourly one subscribes the groups."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, to: AnalyzerFunction) -> None:
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        lambda_.CfnPermission(
+            self,
+            "Permission",
+            action="lambda:InvokeFunction",
+            function_name=to.function.function_arn,
+            principal="logs.amazonaws.com",
+            source_account=stack.account,
+            source_arn=stack.format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name="/aws/eks/*/cluster:*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+        )
 
 
 class AuditSubscription(Construct):
@@ -22,7 +38,13 @@ class AuditSubscription(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, cluster: str, to: AnalyzerFunction
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cluster: str,
+        pattern: str,
+        to: AnalyzerFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
@@ -41,7 +63,7 @@ class AuditSubscription(Construct):
             self,
             "Filter",
             filter_name=stack.stack_name,
-            filter_pattern=PATTERN,
+            filter_pattern=pattern,
             log_group_name=log_group_name,
             destination_arn=to.function.function_arn,
         )

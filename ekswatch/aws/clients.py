@@ -11,6 +11,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_eks import EKSClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_securityhub import SecurityHubClient
@@ -25,6 +26,10 @@ CONFIG = Config(
 """Throttled calls are retried by botocore; the timeouts fit a function that runs for a minute."""
 
 
+Untyped = Literal["cloudformation", "cloudwatch", "iam", "kms", "lambda", "sts"]
+"""What only the commands of an operator ask, and no function."""
+
+
 @cache
 def session() -> botocore.session.Session:
     """The session that all clients come from; hooks registered on it reach every client."""
@@ -33,6 +38,8 @@ def session() -> botocore.session.Session:
 
 @overload
 def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["eks"]) -> "EKSClient": ...
 @overload
 def client(service: Literal["logs"]) -> "CloudWatchLogsClient": ...
 @overload
@@ -43,6 +50,8 @@ def client(service: Literal["s3"]) -> "S3Client": ...
 def client(service: Literal["sns"]) -> "SNSClient": ...
 @overload
 def client(service: Literal["ssm"]) -> "SSMClient": ...
+@overload
+def client(service: Untyped) -> Any: ...
 def client(service: str) -> Any:
     """The client of a service, one per execution environment."""
     return _client(service)
@@ -51,6 +60,14 @@ def client(service: str) -> Any:
 @cache
 def _client(service: str) -> Any:
     return session().create_client(service, config=CONFIG)
+
+
+def use(*, region: str = "", profile: str = "") -> None:
+    """Start over with this Region and profile; an empty one is as AWS's own settings have it."""
+    forget()
+    for name, value in (("region", region), ("profile", profile)):
+        if value:
+            session().set_config_variable(name, value)
 
 
 def forget() -> None:

@@ -5,6 +5,7 @@ be replaced: addresses and networks, texts and parts of texts. Tests whose value
 several lists stay as they were compiled.
 """
 
+import difflib
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -22,6 +23,15 @@ def listed(ruleset: Ruleset) -> frozenset[str]:
     for expression in _expressions(ruleset):
         found |= {check.lists[0] for check in checks(expression) if _is_replaceable(check)}
     return frozenset(found)
+
+
+def not_live(ruleset: Ruleset, names: Iterable[str]) -> Iterator[str]:
+    """What to say of names that live values could not replace."""
+    known = listed(ruleset)
+    for name in sorted(set(names) - known):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else "take one that a detection compares with"
+        yield f"no detection uses a list {name!r} that can be live, {hint}"
 
 
 def with_lists(ruleset: Ruleset, lists: Mapping[str, Iterable[str]]) -> Ruleset:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ekswatch.aws.settings import DEFAULT_RULESET, ENVIRONMENT, SettingError, Settings
+from ekswatch.aws.settings import DEFAULT_RULESET, ENVIRONMENT, Discovery, SettingError, Settings
 
 NEEDED = {"EKSWATCH_TABLE_NAME": "state", "EKSWATCH_SIGNALS_LOG_GROUP": "/ekswatch/signals"}
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:findings"
@@ -28,6 +28,11 @@ def test_every_variable_is_read() -> None:
         "EKSWATCH_CLUSTERS": "prod, staging",
         "EKSWATCH_LIVE_LISTS": "tor_exits=s3://intel/tor.txt, bad=ssm:/intel/bad",
         "EKSWATCH_LIVE_LIST_HOURS": "24",
+        "EKSWATCH_SCHEDULE_MINUTE": "17",
+        "EKSWATCH_FILTER_NAME": "ekswatch",
+        "EKSWATCH_FILTER_PATTERN": '"audit.k8s.io"',
+        "EKSWATCH_STREAM_FUNCTION_ARN": "arn:aws:lambda:eu-central-1:111122223333:function:s",
+        "EKSWATCH_FAILED_EVENTS_BUCKET": "failed-events",
     }
 
     settings = Settings.from_env(told)
@@ -42,7 +47,43 @@ def test_every_variable_is_read() -> None:
         clusters=("prod", "staging"),
         live_lists=(("tor_exits", "s3://intel/tor.txt"), ("bad", "ssm:/intel/bad")),
         live_list_hours=24,
+        schedule_minute=17,
+        filter_name="ekswatch",
+        filter_pattern='"audit.k8s.io"',
+        stream_function_arn="arn:aws:lambda:eu-central-1:111122223333:function:s",
+        failed_events_bucket="failed-events",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "discovery"),
+    [
+        ("", (), None),
+        ("prod", ("prod",), None),
+        ("all", (), Discovery()),
+        ("all-of-them", ("all-of-them",), None),
+        ("tag:env=prod", (), Discovery(("env", "prod"))),
+        ("tag:team:env=a=b", (), Discovery(("team:env", "a=b"))),
+        ("tag:env=", (), Discovery(("env", ""))),
+    ],
+)
+def test_clusters_are_named_or_found(
+    text: str, names: tuple[str, ...], discovery: Discovery | None
+) -> None:
+    """Names, all of the account, or those with a tag."""
+    settings = Settings.from_env(NEEDED | {"EKSWATCH_CLUSTERS": text})
+
+    assert (settings.clusters, settings.discovery) == (names, discovery)
+
+
+def test_a_tag_chooses_clusters() -> None:
+    """Key and value must both be there; without a tag every cluster is taken."""
+    tagged = Discovery(("env", "prod"))
+
+    assert tagged.takes({"env": "prod", "owner": "soc"})
+    assert not tagged.takes({"env": "test"})
+    assert not tagged.takes({"prod": "env"})
+    assert Discovery().takes({})
 
 
 @pytest.mark.parametrize(
@@ -54,6 +95,10 @@ def test_every_variable_is_read() -> None:
         ("EKSWATCH_SNS_TOPIC_ARN", "findings"),
         ("EKSWATCH_SNS_TOPIC_ARN", TOPIC + ".fifo"),
         ("EKSWATCH_CLUSTERS", "prod,a/b"),
+        ("EKSWATCH_CLUSTERS", "tag:env"),
+        ("EKSWATCH_CLUSTERS", "tag:=prod"),
+        ("EKSWATCH_SCHEDULE_MINUTE", "60"),
+        ("EKSWATCH_SCHEDULE_MINUTE", "-1"),
         ("EKSWATCH_LIVE_LISTS", "tor_exits"),
         ("EKSWATCH_LIVE_LISTS", "tor_exits=https://example.com/x"),
         ("EKSWATCH_LIVE_LIST_HOURS", "0"),

@@ -1,5 +1,6 @@
 """What the Lambda archive is made of. No test here asks a package index."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from infra import bundling
+from infra.target import Target
+from tests import places
 from tests.infra.conftest import ROOT
+from tests.infra.template import Resources
 
 BUILD_TIME_LIBRARIES = ("aws_cdk", "moto", "pydantic", "rich", "sigma", "typer", "yaml")
 """What the archive has no room for. boto3 is not among them: it comes with the runtime."""
@@ -35,13 +39,28 @@ def test_the_archive_holds_the_handlers_and_not_the_tools(code: Path) -> None:
     """Command line, local account and rule compiler stay at home, and so does every .pyc."""
     assert (code / "lambdas" / "stream.py").is_file()
     assert (code / "ekswatch" / "audit" / "event.py").is_file()
-    assert [path for path in bundling.LEFT_OUT if (code / path).exists()] == []
-    assert list(code.rglob("__pycache__")) == []
+    for tool in ("ekswatch/cli", "ekswatch/local", "ekswatch/rules/compile.py"):
+        assert (ROOT / tool).exists()
+        assert not (code / tool).exists()
+    assert {path.suffix for path in code.rglob("*") if path.is_file()} == {".py"}
 
 
-def test_what_is_left_out_exists() -> None:
-    """A moved module must not slip into the archive."""
-    assert [path for path in bundling.LEFT_OUT if not (ROOT / path).exists()] == []
+def test_what_is_imported_later_is_in_the_archive_too(code: Path) -> None:
+    """The stream function loads these only when there is something to send."""
+    source = (code / "lambdas" / "stream.py").read_text()
+
+    assert "    from lambdas.delivery import" in source
+    assert (code / "lambdas" / "delivery.py").is_file()
+
+
+def test_the_template_calls_what_the_archive_was_made_for(resources: Resources) -> None:
+    """A third handler would need its imports in the archive as well."""
+    called = {
+        function["Handler"].rpartition(".")[0]
+        for function in resources.of("AWS::Lambda::Function").values()
+    }
+
+    assert called == set(bundling.HANDLERS)
 
 
 def test_handlers_import_without_what_is_left_out(code: Path, tmp_path: Path) -> None:
@@ -90,7 +109,7 @@ def test_pip_asks_for_the_platform_of_the_functions(
     asked: list[str] = []
     monkeypatch.setattr(bundling, "_run", lambda *arguments: asked.extend(arguments))
 
-    bundling.install_libraries(tmp_path)
+    bundling.install_libraries(tmp_path, Target.AWS)
 
     assert {"--require-hashes", "--only-binary=:all:", "--no-deps"} <= set(asked)
     assert {"--python-version=3.14", "--platform=manylinux_2_28_aarch64"} <= set(asked)
@@ -124,11 +143,77 @@ def test_a_wrong_detection_ends_the_build_with_its_name(
     assert "Traceback" not in told
 
 
+def test_a_live_list_that_no_detection_uses_ends_the_build(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It would be read every quarter of an hour, and decide nothing."""
+    lists = ("tor_exits=s3://intel/tor.txt", "tor_exit=ssm:/intel/tor")
+
+    with pytest.raises(bundling.RulesRefused):
+        bundling.compile_ruleset(tmp_path / "ruleset.json", None, lists)
+    told = capfd.readouterr().err
+    bundling.compile_ruleset(tmp_path / "ruleset.json", None, lists[:1])
+
+    assert told == (
+        "live_lists: no detection uses a list 'tor_exit' that can be live, did you mean"
+        " tor_exits?\n"
+    )
+
+
+def test_the_operators_databases_are_in_the_archive(tmp_path: Path) -> None:
+    """Beside the rules, which name them by their content and not by their place."""
+    tuning, out = tmp_path / "tuning", tmp_path / "out"
+    out.mkdir()
+    file = places.write_asn(tuning / "ASN.mmdb")
+    (tuning / "ekswatch.yml").write_text("geo: {asn: ASN.mmdb}")
+
+    bundling.compile_ruleset(out / "ruleset.json", tuning)
+
+    (copy,) = (out / "geo").iterdir()
+    manifest = json.loads((out / "ruleset.json").read_bytes())["body"]["manifest"]
+    assert [database["file"] for database in manifest["databases"]] == [f"geo/{copy.name}"]
+    assert copy.read_bytes() == file.read_bytes()
+    assert str(tmp_path) not in (out / "ruleset.json").read_text()
+
+
+def test_databases_are_the_same_bytes_wherever_they_lay(tmp_path: Path) -> None:
+    """The archive's hash, which decides whether functions are deployed again, stays."""
+    made = []
+    for name, at in (("a", 1_700_000_000), ("b", 1_800_000_000)):
+        tuning, out = tmp_path / name / "tuning", tmp_path / name / "out"
+        out.mkdir(parents=True)
+        file = places.write_asn(tuning / name / "ASN.mmdb")
+        os.utime(file, (at, at))
+        (tuning / "ekswatch.yml").write_text(f"geo: {{asn: {name}/ASN.mmdb}}")
+        bundling.compile_ruleset(out / "ruleset.json", tuning)
+        bundling.make_readable(out)
+        files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+        made.append(
+            [(path.relative_to(out), path.read_bytes(), path.stat().st_mode) for path in files]
+        )
+
+    assert len(made[0]) == 2
+    assert made[0] == made[1]
+
+
+def test_a_wrong_database_ends_the_build(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With the key, the file and the reason."""
+    places.write_country(tmp_path / "City.mmdb")
+    (tmp_path / "ekswatch.yml").write_text("geo: {asn: City.mmdb}")
+
+    with pytest.raises(bundling.RulesRefused):
+        bundling.compile_ruleset(tmp_path / "ruleset.json", tmp_path)
+
+    told = capfd.readouterr().err
+    assert f"geo.asn: {tmp_path / 'City.mmdb'} is of the type 'GeoLite2-City'" in told
+    assert "Traceback" not in told
+
+
 def test_every_error_is_told_and_nothing_is_built(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What would load is not deployed alone, and no wheel is fetched before that is known."""
-    monkeypatch.setattr(bundling, "install_libraries", lambda _: pytest.fail("too early"))
+    monkeypatch.setattr(bundling, "install_libraries", lambda *_: pytest.fail("too early"))
     tuning, out = tmp_path / "tuning", tmp_path / "out"
     out.mkdir()
     for name in ("filters/first.yml", "filters/second.yml", "lists/no_such_list.yml"):

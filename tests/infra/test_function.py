@@ -4,9 +4,12 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
 from ekswatch.aws import settings
+from infra.config import ConfigError
+from infra.function import MAX_ENVIRONMENT_BYTES, REFERENCE_BYTES, fitting
 from tests.infra.conftest import ROOT, Synthesise
 from tests.infra.template import Resources
 
@@ -55,7 +58,10 @@ def test_functions_are_told_what_they_read(resources: Resources, name: str) -> N
     """The template sets the variables that the settings read, all of them and no others."""
     variables = function(resources, name)["Environment"]["Variables"]
 
-    assert set(variables) == {variable for variable, _ in settings.ENVIRONMENT} | POWERTOOLS
+    told = {variable for variable, _ in settings.ENVIRONMENT} | POWERTOOLS
+    if name == "StreamFunction":
+        told -= set(settings.HOURLY_ONLY)
+    assert set(variables) == told
     assert variables["EKSWATCH_CLUSTERS"] == "prod,staging"
     assert variables["EKSWATCH_SNS_TOPIC_ARN"] == "${FindingsTopic}"
     assert variables["EKSWATCH_TABLE_NAME"] == "${State}"
@@ -84,6 +90,32 @@ def test_switches_mean_the_same_on_both_sides(
         topic,
         ("prod",),
     )
+
+
+def test_the_hourly_function_knows_how_clusters_are_subscribed(resources: Resources) -> None:
+    """What it would write is what the stack writes."""
+    variables = function(resources, "HourlyFunction")["Environment"]["Variables"]
+    written = next(iter(resources.of("AWS::Logs::SubscriptionFilter").values()))
+
+    assert {
+        "FilterName": variables["EKSWATCH_FILTER_NAME"],
+        "FilterPattern": variables["EKSWATCH_FILTER_PATTERN"],
+        "DestinationArn": variables["EKSWATCH_STREAM_FUNCTION_ARN"],
+    }.items() <= written.items()
+
+
+@pytest.mark.parametrize(("spare", "taken"), [(0, True), (-1, False)])
+def test_variables_that_lambda_would_refuse_end_the_synthesis(spare: int, taken: bool) -> None:
+    """4,096 bytes as JSON; what is known at deployment counts as long as it can be."""
+    around = len('{"TABLE":"' + "x" * REFERENCE_BYTES + '","CLUSTERS":"ää"}'.replace("ä", "12"))
+    long = "ä" * 2 + "c" * (MAX_ENVIRONMENT_BYTES - around - spare)
+    environment = {"TABLE": cdk.Fn.ref("Table"), "CLUSTERS": long}
+
+    if taken:
+        assert fitting(environment) == environment
+    else:
+        with pytest.raises(ConfigError, match="clusters, live_lists, filter: have 4097 bytes"):
+            fitting(environment)
 
 
 def test_both_functions_share_one_archive(resources: Resources) -> None:

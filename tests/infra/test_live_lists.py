@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import assertions
 from aws_cdk import aws_lambda as lambda_
 
+from infra.clusters import Names
 from infra.config import Config
 from infra.stack import EkswatchStack
 
@@ -13,7 +14,7 @@ LISTS = ("tor_exits=s3://intel/tor.txt", "bad=ssm:/intel/bad")
 def statements(*lists: str) -> dict[str, list[object]]:
     """Statements about live lists, by their ID, with the resources."""
     app = cdk.App()
-    config = Config(clusters=("prod",), live_lists=lists)
+    config = Config(clusters=Names(("prod",)), live_lists=lists)
     code = lambda_.Code.from_inline("def handler(event, context): ...")
     stack = EkswatchStack(app, "Test", config=config, code=code)
     roles = assertions.Template.from_stack(stack).find_resources("AWS::IAM::Role")

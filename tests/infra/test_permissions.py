@@ -14,6 +14,17 @@ PRODUCT = (
     "arn:${AWS::Partition}:securityhub:${AWS::Region}:${AWS::AccountId}"
     ":product/${AWS::AccountId}/default"
 )
+HERE = "${AWS::Region}:${AWS::AccountId}"
+AUDIT_LOGS = f"arn:${{AWS::Partition}}:logs:{HERE}:log-group:/aws/eks/*/cluster:*"
+FIND = {
+    "ListClusters": ("eks:ListClusters", "*"),
+    "DescribeClusters": ("eks:DescribeCluster", f"arn:${{AWS::Partition}}:eks:{HERE}:cluster/*"),
+    "ListLogGroups": (
+        "logs:DescribeLogGroups",
+        f"arn:${{AWS::Partition}}:logs:{HERE}:log-group:*",
+    ),
+    "DescribeFilters": ("logs:DescribeSubscriptionFilters", AUDIT_LOGS),
+}
 BOTH = {
     "KeepFailedEvents": ("s3:PutObject", "${FailedEvents.Arn}/aws/lambda/async/*"),
     "ListFailedEvents": ("s3:ListBucket", "${FailedEvents.Arn}"),
@@ -27,12 +38,16 @@ STREAM = BOTH | {
     "ReadBaselines": ("dynamodb:BatchGetItem", "${State.Arn}"),
     "WriteSignals": (WRITE, "${Signals.Arn}"),
 }
-HOURLY = BOTH | {
-    "WriteOwnLog": (WRITE, "${HourlyLog.Arn}"),
-    "QuerySignals": ("logs:StartQuery", "${Signals.Arn}"),
-    "FinishQueries": (["logs:GetQueryResults", "logs:StopQuery"], "*"),
-    "WriteSignals": (WRITE, "${Signals.Arn}"),
-}
+HOURLY = (
+    BOTH
+    | FIND
+    | {
+        "WriteOwnLog": (WRITE, "${HourlyLog.Arn}"),
+        "QuerySignals": ("logs:StartQuery", "${Signals.Arn}"),
+        "FinishQueries": (["logs:GetQueryResults", "logs:StopQuery"], "*"),
+        "WriteSignals": (WRITE, "${Signals.Arn}"),
+    }
+)
 
 
 def allowed(resources: Resources, role: str) -> dict[str, Any]:
@@ -62,7 +77,7 @@ def test_no_action_is_a_wildcard(resources: Resources) -> None:
     assert [action for action in actions if "*" in action] == []
 
 
-def test_only_finishing_a_query_has_no_resource(resources: Resources) -> None:
+def test_only_queries_and_the_list_of_clusters_have_no_resource(resources: Resources) -> None:
     """Everything that touches data names what it touches."""
     everywhere = {
         sid
@@ -71,7 +86,7 @@ def test_only_finishing_a_query_has_no_resource(resources: Resources) -> None:
         if on == "*"
     }
 
-    assert everywhere == {"FinishQueries"}
+    assert everywhere == {"FinishQueries", "ListClusters"}
 
 
 def test_roles_have_no_other_policies(resources: Resources) -> None:
@@ -81,6 +96,17 @@ def test_roles_have_no_other_policies(resources: Resources) -> None:
         assert "ManagedPolicyArns" not in role
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_only_where_clusters_are_found_may_they_be_subscribed(synthesise: Synthesise) -> None:
+    """With names, the stack makes the filters, and the function looks but changes nothing."""
+    named, found = (
+        set(allowed(Resources.read(synthesise(clusters=clusters)), "HourlyRole"))
+        for clusters in ("prod", "all")
+    )
+
+    assert found - named == {"SubscribeClusters"}
+    assert named - found == set()
 
 
 def test_a_sink_that_is_off_needs_no_permission(synthesise: Synthesise) -> None:

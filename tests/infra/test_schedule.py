@@ -3,8 +3,8 @@
 from tests.infra.template import Resources
 
 
-def test_the_hourly_function_runs_at_minute_zero(resources: Resources) -> None:
-    """Every hour, with a delivery tried for at most an hour: then the next run is due."""
+def test_the_hourly_function_runs_every_hour(resources: Resources) -> None:
+    """At minute 0 by default, with a delivery tried for at most an hour: then the next is due."""
     rule = resources.only("AWS::Events::Rule")
 
     assert (rule["ScheduleExpression"], rule["State"]) == ("cron(0 * * * ? *)", "ENABLED")

@@ -12,7 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import lint_all
 
 from tests.infra.conftest import Synthesise
-from tests.infra.template import Resources
+from tests.infra.template import Resources, name
 
 
 def test_cdk_nag_finds_nothing_that_is_not_explained(synthesise: Synthesise) -> None:
@@ -73,3 +73,20 @@ def test_a_second_stack_does_not_clash_with_the_first(synthesise: Synthesise) ->
         "/ekswatch/second/hourly",
     }
     assert resources.only("AWS::Logs::SubscriptionFilter")["FilterName"] == "second"
+
+
+def test_what_was_not_analysed_and_what_was_told_outlive_the_stack(
+    template: Mapping[str, Any],
+) -> None:
+    """All that keeps data says what becomes of it; the rest can be made again."""
+    kept = {
+        name(logical_id): (resource["DeletionPolicy"], resource["UpdateReplacePolicy"])
+        for logical_id, resource in template["Resources"].items()
+        if "DeletionPolicy" in resource
+    }
+
+    assert kept == {
+        **dict.fromkeys(("State", "FailedEvents"), ("Retain", "Retain")),
+        **dict.fromkeys(("Signals", "StreamLog", "HourlyLog"), ("Delete", "Delete")),
+        "FindingsKey": ("Delete", "Delete"),
+    }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.engine import Engine
-from ekswatch.rules.live import listed, with_lists
+from ekswatch.rules.live import listed, not_live, with_lists
 from ekswatch.rules.ruleset import Ruleset
 from tests.rules import build
 
@@ -71,3 +71,14 @@ def test_thousands_of_networks_are_one_look_up_each(tmp_path: Path) -> None:
 
     assert found(live, "10.39.249.7") == [""]
     assert found(live, "10.39.249.8") == []
+
+
+def test_a_name_that_no_test_compares_with_is_told(tmp_path: Path) -> None:
+    """With the nearest that one does."""
+    compiled = ruleset(tmp_path)
+
+    assert list(not_live(compiled, ["bad", "us"])) == []
+    assert list(not_live(compiled, ["x", "agent", "bad"])) == [
+        "no detection uses a list 'agent' that can be live, did you mean agents?",
+        "no detection uses a list 'x' that can be live, take one that a detection compares with",
+    ]
