@@ -10,8 +10,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from ekswatch.audit.views import CLUSTER, LIST
 from ekswatch.aws.clients import client
+from ekswatch.aws.failed import Store
 from ekswatch.aws.mark import Mark
+from ekswatch.aws.quiet import is_quiet
 from ekswatch.aws.settings import Settings
 from ekswatch.aws.signals import STRETCH, Read, Reader
 from ekswatch.aws.sinks import attempt
@@ -19,25 +22,32 @@ from ekswatch.correlate.correlate import correlate, long_documents, lookback, to
 from ekswatch.correlate.signal import Signal, encode
 from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import findings, suppressed
+from ekswatch.rules.match import Match
 from ekswatch.rules.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset, load
+from lambdas.clusters import standings
 from lambdas.delivery import send, write_signals
 from lambdas.live import rows
 from lambdas.place import Context, scope
-from lambdas.telemetry import Counts, counted, heeded, logger
+from lambdas.telemetry import Counts, counted, heeded, logger, measure
 
 ENVIRONMENT = "hourly"
 """Where the hourly function writes signals: one run at a time, one stream per cluster."""
 
 
-def handler(event: Mapping[str, Any], context: Context) -> None:
-    """Judge the window that the event's time names, from where the last finished run ended.
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
+    """Judge the window that the event's time names, from where the last finished run ended, and
+    return the counts of it.
 
-    The clock says only how long ago late signals were written.
+    The clock says only how long ago late signals were written. A quiet event makes findings
+    without messages and leaves the mark where it is, so that the next run judges what no run has,
+    and tells of it.
     Raises: ReadFailed when the signals could not be read whole; DeliveryFailed, after every
     cluster and every sink was tried.
     """
-    settings = Settings.from_env(os.environ)
+    quiet, settings = is_quiet(event), Settings.from_env(os.environ)
+    if quiet:
+        settings = settings.without_messages()
     ruleset = _ruleset(settings.ruleset)
     started_at = datetime.now(UTC)
     with counted() as counts:
@@ -57,11 +67,20 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
             counts=counts,
         )
         steps = {c: partial(judge, c, signals) for c, signals in read.signals.items()}
-        if settings.live_lists:
-            steps["live lists"] = partial(_judge_lists, ruleset, settings, context, counts)
+        steps["states"] = partial(_judge_states, ruleset, settings, context, counts)
         attempt(steps)
-        mark.finish(window, progress, started_at=started_at)
-        counts.add("", WindowsJudged=1)
+        if not quiet:
+            mark.finish(window, progress, started_at=started_at)
+            counts.add("", WindowsJudged=1)
+        _measure_failed(settings)
+        return counts.totals()
+
+
+def _measure_failed(settings: Settings) -> None:
+    """Say how many failed events wait. Raises: ClientError, when everything else is done."""
+    if settings.failed_events_bucket:
+        store = Store(client("s3"), settings.failed_events_bucket)
+        measure("FailedEventsKept", store.count())
 
 
 def _read(window: Window, ruleset: Ruleset, settings: Settings) -> Read:
@@ -129,15 +148,44 @@ def _judge(
     attempt(steps)
 
 
-def _judge_lists(ruleset: Ruleset, settings: Settings, context: Context, counts: Counts) -> None:
-    """Say for each cluster which of the lists that judge it are old."""
+def _judge_states(ruleset: Ruleset, settings: Settings, context: Context, counts: Counts) -> None:
+    """Say how each cluster stands, and for each watched one which lists that judge it are old."""
     now = datetime.now(UTC)
-    matches = Outcomes(ruleset).of_lists(rows(settings, now), now)
-    for cluster in settings.clusters or ("",):
-        found = heeded(findings(matches, scope(context, cluster), ruleset.hash), ruleset.log_only)
-        counts.add(cluster, Matches=len(matches), Findings=len(found))
-        if found:
-            send(found, settings=settings, cluster=cluster, counts=counts)
+    outcomes = Outcomes(ruleset)
+    clusters = {one.name: one for one in standings(settings, counts)}
+    stale = outcomes.of_rows(LIST, rows(settings, now), now)
+    watched = settings.clusters or [one.name for one in clusters.values() if one.watched] or ("",)
+    steps = {}
+    for name in dict.fromkeys((*watched, *clusters)):
+        known = [clusters[name].row] if name in clusters else []
+        matches = outcomes.of_rows(CLUSTER, known, now) + (stale if name in watched else [])
+        counted_as = name if name in watched else ""  # a cluster with metrics costs money
+        tell = partial(_tell, name, matches, counted_as=counted_as)
+        steps[name] = partial(
+            tell, ruleset=ruleset, settings=settings, context=context, counts=counts
+        )
+    attempt(steps)
+
+
+def _tell(
+    cluster: str,
+    matches: Sequence[Match],
+    *,
+    counted_as: str,
+    ruleset: Ruleset,
+    settings: Settings,
+    context: Context,
+    counts: Counts,
+) -> None:
+    found = heeded(findings(matches, scope(context, cluster), ruleset.hash), ruleset.log_only)
+    counts.add(
+        counted_as,
+        Matches=len(matches),
+        Suppressed=suppressed(matches).total(),
+        Findings=len(found),
+    )
+    if found:
+        send(found, settings=settings, cluster=counted_as, counts=counts)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from ekswatch.aws.live_lists import LiveList, LiveLists
 from ekswatch.aws.settings import Settings
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.live import with_lists
-from ekswatch.rules.ruleset import load
+from ekswatch.rules.ruleset import read_artefact
 from lambdas.telemetry import Counts, report
 
 Values = dict[str, tuple[str, ...]]
@@ -19,7 +19,7 @@ class LiveEngine:
     """Makes a new engine when a list has changed, and only then."""
 
     def __init__(self, ruleset: Path, lists: LiveLists) -> None:
-        self._ruleset = load(ruleset.read_bytes())
+        self._ruleset = read_artefact(ruleset)
         self._lists = lists
         self._values: Values = {}
         self._engine = Engine(self._ruleset)

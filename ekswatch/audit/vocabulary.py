@@ -19,8 +19,11 @@ EVENT = ""
 
 POD_VIEWS = ("pod", "container", "volume")
 
-OUTCOMES = ("finding", "delivery", "list")
-"""Views of what was made of events: the event itself is gone there."""
+STATES = ("list", "cluster")
+"""Views of how things stand, which the hourly function looks at; no event is behind their rows."""
+
+OUTCOMES = ("finding", "delivery", *STATES)
+"""Views of what was made of events, or of none: there is no event there."""
 
 ONE_KEY_BELOW = frozenset({"annotations", "labels"})
 """Below these segments of a body path the rest of the path is one key, dots and all."""
@@ -252,6 +255,30 @@ DERIVED = (
         facts.source_network,
     ),
     _header("source.any_public", "bool", "Some address is public.", facts.source_any_public),
+    _header(
+        "source.country",
+        "string",
+        "Country of a public last address, as in DE. Needs a database (docs/tuning.md).",
+        facts.source_country,
+    ),
+    _header(
+        "source.city",
+        "string",
+        "City of a public last address, in English. Needs a database that has cities.",
+        facts.source_city,
+    ),
+    _header(
+        "source.asn",
+        "string",
+        "Autonomous system of a public last address, as in AS64496. Needs a database.",
+        facts.source_asn,
+    ),
+    _header(
+        "source.as_org",
+        "string",
+        "Organisation that runs that autonomous system. Needs a database.",
+        facts.source_as_org,
+    ),
     _header(
         "client.family",
         "string",
@@ -498,6 +525,24 @@ OTHER_ROWS = (
     _row("list.stale_hours", "int", "Age at which it counts as stale."),
     _row("list.stale", "bool", "It is older than that, or was never read."),
     _row("list.problem", "string", "Why the last reading failed."),
+    _row("cluster.name", "string", "Name of an EKS cluster of the account and Region."),
+    _row("cluster.watched", "bool", "It is to be watched: named, or found by its tag or with all."),
+    _row("cluster.known", "bool", "EKS and CloudWatch Logs answered what was asked about it."),
+    _row("cluster.problem", "string", "Why they did not, or why it could not be subscribed."),
+    _row("cluster.live", "bool", "It runs; false for one that is not there, made or deleted now."),
+    _row("cluster.status", "string", "ACTIVE, CREATING and so on; absent for one that is gone."),
+    _row("cluster.audit_log", "bool", "EKS writes its audit log."),
+    _row("cluster.log_group", "string", "Log group of its control plane."),
+    _row("cluster.log_class", "string", "Class of that log group; absent where there is none."),
+    _row("cluster.subscribed", "bool", "A subscription filter delivers it to ekswatch."),
+    _row("cluster.others", "strings", "Names of the subscription filters of others."),
+    _row("cluster.others_to", "strings", "ARNs of where these deliver to."),
+    _row("cluster.newest_other", "string", "Name of the one that was made last."),
+    _row("cluster.slots_full", "bool", "These leave no room for ours."),
+    _row("cluster.filter", "string", "Name of our subscription filter: that of the stack."),
+    _row("cluster.pattern", "string", "What our subscription filter lets pass."),
+    _row("cluster.function", "string", "ARN of the function that it delivers to."),
+    _row("cluster.deploy", "string", "What `-c clusters=` has to say to mend it; often absent."),
     _row("service.type", "string", "ClusterIP, NodePort, LoadBalancer or ExternalName."),
     _row("service.ports", "strings", "Ports, as in 80:30080/TCP."),
     _row("service.node_ports", "strings", "Ports opened on every node."),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ekswatch.audit.views import LIST
+from ekswatch.audit.vocabulary import STATES
 from ekswatch.cli.examples import Outcome, find_examples, run_examples, strays
 from ekswatch.rules.ruleset import Ruleset
 
@@ -72,7 +72,7 @@ def verdicts(
     """
     running = {detection.slug for detection in ruleset.detections}
     wanted = running & {*only} if only else running
-    shown = {rule.detection for rule in ruleset.rules if rule.view == LIST}  # by no audit event
+    shown = {rule.detection for rule in ruleset.rules if rule.view in STATES}  # by no audit event
     examples = [example for example in find_examples(events) if example.slug in wanted]
     return Verdicts(
         detections=len(wanted),

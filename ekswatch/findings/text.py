@@ -19,6 +19,8 @@ EVIDENCE_SHOWN = 4
 COMMANDS_SHOWN = 3
 LABEL_CHARS = 14
 FROM = ("source.address", "source.class", "userAgent")
+LIES = ("source.city", "source.country", "source.asn", "source.as_org")
+"""Where an address lies, as far as it is known."""
 
 
 def subject(finding: Finding) -> str:
@@ -68,6 +70,7 @@ def _about(finding: Finding) -> Iterator[str]:
     facts = finding.facts
     yield from _line("Who", _who(facts))
     yield from _line("From", _said(facts, "{} ({}), {}", *FROM))
+    yield from _line("", _known(facts, *LIES))
     yield from _line("What", _said(facts, "{} {} ({})", "verb", "object.ref", "outcome"))
     yield from _line(
         "Allowed by", _said(facts, "{} {}", "authorization.grant", "authorization.role")
@@ -143,6 +146,11 @@ def _said(facts: Mapping[str, Value], shape: str, *names: str) -> str:
     if all(value in (None, "", ()) for value in values):
         return ""
     return shape.format(*(mail(template.shown(value)) for value in values))
+
+
+def _known(facts: Mapping[str, Value], *names: str) -> str:
+    """The facts that are there, one after the other."""
+    return ", ".join(mail(template.shown(facts[name])) for name in names if facts.get(name))
 
 
 def _line(label: str, text: str, *, cut: bool = True) -> Iterator[str]:

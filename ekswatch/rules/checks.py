@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 from sigma.correlations import SigmaCorrelationCondition
 
-from ekswatch.audit.vocabulary import OUTCOMES, lookup
+from ekswatch.audit.vocabulary import OUTCOMES, STATES, lookup
 from ekswatch.rules.drafts import CorrelationDraft, Draft, File, RuleDraft
 from ekswatch.rules.errors import RuleError
 from ekswatch.rules.lint import unknown_field
@@ -97,5 +97,5 @@ def _check_correlation(draft: CorrelationDraft, names: Names) -> Iterator[RuleEr
 
 
 def _is_for_correlations(draft: Draft) -> TypeGuard[RuleDraft]:
-    """Whether a rule can only make signals: what is on lists is found at once."""
-    return isinstance(draft, RuleDraft) and draft.view in OUTCOMES and draft.view != "list"
+    """Whether a rule can only make signals: what is on states is found at once."""
+    return isinstance(draft, RuleDraft) and draft.view in {*OUTCOMES} - {*STATES}

@@ -3,7 +3,8 @@
 A rule on the view `finding` sees each request and detection that found something in it; a rule
 on the view `delivery` sees each minute in which a cluster's audit log has events. What they
 match are signals, for correlations that sum up risk, join tactics or miss a cluster. A rule on
-the view `list` sees each live list, as the hourly function finds it; what it matches is found.
+the view `list` or `cluster` sees how each live list or cluster stands, as the hourly function
+finds it; what it matches is found.
 """
 
 from collections import Counter, defaultdict
@@ -12,13 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from ekswatch.audit.event import EPOCH, AuditEvent, Value
-from ekswatch.audit.views import DELIVERY, FINDING, LIST
+from ekswatch.audit.views import DELIVERY, FINDING
+from ekswatch.audit.vocabulary import OUTCOMES
 from ekswatch.rules.detection import Detection
 from ekswatch.rules.expression import evaluator, inlined
 from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import Filter, Rule, Ruleset
-
-VIEWS = (FINDING, DELIVERY, LIST)
 
 KEPT = (
     *("actor.name", "actor.kind", "actor.arn", "actor.role", "actor.access_key_id"),
@@ -40,7 +40,7 @@ class Outcomes:
     def __init__(self, ruleset: Ruleset) -> None:
         self._rules = {
             view: tuple(_OutcomeRule(rule, ruleset) for rule in ruleset.rules if rule.view == view)
-            for view in VIEWS
+            for view in OUTCOMES
         }
         self._over = over_findings(ruleset)
         self._on_trial = frozenset(ruleset.log_only)
@@ -70,10 +70,9 @@ class Outcomes:
             if (signal := rule.signal({"delivery.events": count}, minute, (), ""))
         ]
 
-    def of_lists(self, lists: Iterable[OutcomeRow], at: datetime) -> list[Match]:
-        """The matches on live lists, as they are at a time."""
-        rows = list(lists)
-        made = (rule.found(row, at) for rule in self._rules[LIST] for row in rows)
+    def of_rows(self, view: str, rows: Iterable[OutcomeRow], at: datetime) -> list[Match]:
+        """The matches on the rows of a view of states, as things stand at a time."""
+        made = (rule.found(row, at) for row in rows for rule in self._rules[view])
         return [match for match in made if match is not None]
 
     def _is_finding(self, match: Match) -> bool:

@@ -32,6 +32,7 @@ def written(sources: Sources) -> Ruleset:
         seed_mode=settings.seed_mode,
         log_only=tuple(sorted(s for s, t in settings.detections.items() if t.mode == "log")),
         attack=ATTACK_RELEASE,
+        databases=sources.databases,
     ).sealed()
 
 

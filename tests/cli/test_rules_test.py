@@ -29,6 +29,8 @@ from ekswatch.cli.specimens import ASKED, Request
 from ekswatch.cli.starts import STARTS
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.ruleset import Check, Ruleset
+from tests import places
+from tests.rules import build
 
 CONTAINER = STARTS["container"]
 FILTER = """
@@ -362,6 +364,22 @@ def test_examples_of_what_is_switched_off_are_left_out(mine: Path, tmp_path: Pat
     assert "my-stream" not in out
     named = rules("test", "my-stream", "--detections", mine, "--tuning", tuning)
     assert named[2].startswith("my-stream is switched off by the tuning folder\n0 examples")
+
+
+def test_examples_are_judged_with_the_databases_of_the_tuning_folder(tmp_path: Path) -> None:
+    """An example of a detection by country passes with one, and fails without."""
+    abroad = {"abroad": {"source.country": "BR"}, "condition": "abroad"}
+    build.detection(tmp_path / "own", build.document("from-abroad", abroad))
+    event = CONTAINER.match.event() | {"sourceIPs": ["198.51.100.7"]}
+    put(tmp_path / "own" / "events" / "from-abroad" / "match_abroad.json", event)
+    places.write_country(tmp_path / "tuning" / "Country.mmdb")
+    build.write(tmp_path / "tuning" / "ekswatch.yml", {"geo": {"country": "Country.mmdb"}})
+    options = ("from-abroad", "--detections", tmp_path / "own")
+
+    assert rules("test", *options)[2].startswith("1 example of 1 detection, 1 failed")
+    assert rules("test", *options, "--tuning", tmp_path / "tuning")[2].startswith(
+        "1 example of 1 detection, 0 failed"
+    )
 
 
 def test_examples_may_lie_elsewhere(mine: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ekswatch.findings.finding import Finding, Scope
 from ekswatch.findings.text import attributes, body, subject
 from ekswatch.rules.detection import Severity
-from tests.findings.examples import NASTY, detection, finding, hostile_facts, match, texts
+from tests.findings.examples import FACTS, NASTY, detection, finding, hostile_facts, match, texts
 
 MAIL = """\
 [HIGH] Privileged container deployed in prod-eu (eu-west-1, 111122223333)
@@ -54,6 +54,26 @@ def test_a_mail_is_short() -> None:
     about = detection(commands=tuple(f"echo {i}" for i in range(40)))
 
     assert len(body(mailed(evidence=evidence, detection=about)).splitlines()) <= 27
+
+
+LIES = {"source.country": "BR", "source.asn": "AS64511", "source.as_org": "Sample Hosting"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        (LIES, "BR, AS64511, Sample Hosting"),
+        ({"source.country": "BR", "source.city": "Recife"}, "Recife, BR"),
+        ({"source.country": ("BR", "DE")}, "BR, DE"),
+    ],
+)
+def test_a_mail_says_where_the_address_lies(facts: dict[str, Any], line: str) -> None:
+    """As far as it is known, below the address."""
+    lines = body(mailed(facts={**FACTS, **facts})).splitlines()
+
+    assert lines[lines.index("From          203.0.113.7 (public), kubectl/v1.31.0") + 1] == (
+        f"{'':14}{line}"
+    )
 
 
 def test_what_is_not_known_has_no_line() -> None:

@@ -191,6 +191,18 @@ def test_what_arrives_after_its_run_is_judged_by_the_next(aws: Account) -> None:
     assert slugs(aws) == ["secrets-read-often"]
 
 
+@pytest.mark.parametrize(("minute", "late"), [("0", True), ("35", False), ("25", True)])
+def test_what_is_late_depends_on_the_minute_of_the_runs(
+    aws: Account, monkeypatch: pytest.MonkeyPatch, minute: str, late: bool
+) -> None:
+    """At 12:30 the run of 12:00, or of 12:25, has read what is of 11:30; 12:35 has yet to come."""
+    monkeypatch.setenv("EKSWATCH_SCHEDULE_MINUTE", minute)
+
+    aws.put_audit_log("prod", [*reads(3, at=AT - HOUR), line("now", "get", user="joe", at=AT)])
+
+    assert (progress(aws).late_since is not None) == late
+
+
 def test_a_note_that_cannot_be_taken_fails_the_delivery(aws: Account) -> None:
     """Lambda hands the batch in again; the signals that are there already do no harm."""
     aws.fail("dynamodb", "UpdateItem", "InternalServerError")

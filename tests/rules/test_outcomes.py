@@ -9,6 +9,7 @@ import pytest
 
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.records import read_record
+from ekswatch.audit.vocabulary import STATES
 from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.match import Match
 from ekswatch.rules.outcomes import KEPT, Outcomes, over_findings
@@ -226,6 +227,40 @@ def test_each_minute_with_events_is_told_once() -> None:
 
     assert [s.first_seen for s in signals] == [NOON, NOON + timedelta(minutes=1)]
     assert all(s.signal and s.document == "minute" and s.facts == {} for s in signals)
+
+
+@pytest.mark.parametrize("view", STATES)
+def test_how_things_stand_is_found_at_once(view: str) -> None:
+    """Of each row that holds, with the facts that the rule names, at the time of the look."""
+    bad = Check(f"{view}.bad", "equals", (True,))
+    state = rule(view, bad, facts=(f"{view}.name",), finding=True, signal=False)
+    other = rule(next(other for other in STATES if other != view), finding=True, signal=False)
+    rows = [{f"{view}.name": name, f"{view}.bad": name != "b"} for name in "abc"]
+
+    matches = Outcomes(ruleset(state, other)).of_rows(view, rows, NOON)
+
+    assert [match.facts for match in matches] == [{f"{view}.name": "a"}, {f"{view}.name": "c"}]
+    assert not any(match.signal for match in matches)
+    assert {(match.first_seen, match.last_seen) for match in matches} == {(NOON, NOON)}
+
+
+def test_a_state_that_is_expected_names_its_filter() -> None:
+    """It is counted as suppressed, and found no more."""
+    state = rule("cluster", name="state", finding=True, signal=False)
+    lab = Filter(
+        name="lab",
+        title="",
+        reason="",
+        owner="",
+        selections={"it": Check("cluster.name", "equals", ("lab",))},
+        excludes=Use("it"),
+        rules=("state",),
+    )
+    outcomes = Outcomes(ruleset(state, filters=(lab,)))
+
+    matches = outcomes.of_rows("cluster", [{"cluster.name": "lab"}, {"cluster.name": "x"}], NOON)
+
+    assert [match.suppressed_by for match in matches] == ["lab", ""]
 
 
 def test_a_ruleset_without_such_rules_costs_nothing() -> None:

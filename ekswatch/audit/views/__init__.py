@@ -35,12 +35,24 @@ from ekswatch.audit.views.row import NO_ROW, Row
 from ekswatch.audit.views.workload import PODS, Pod, read_pod
 from ekswatch.audit.views.written import WRITES, Target
 
-__all__ = ["DELIVERY", "FINDING", "LIST", "NO_ROW", "VIEWS", "Row", "Rows", "View", "rows"]
+__all__ = [
+    "CLUSTER",
+    "DELIVERY",
+    "FINDING",
+    "LIST",
+    "NO_ROW",
+    "VIEWS",
+    "Row",
+    "Rows",
+    "View",
+    "rows",
+]
 
 FINDING = "finding"
 DELIVERY = "delivery"
 LIST = "list"
-"""Views of what was made of events; an event has no rows in them (`ekswatch.rules.outcomes`)."""
+CLUSTER = "cluster"
+"""Views that an event has no rows in (`ekswatch.rules.outcomes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,9 @@ VIEWS: Mapping[str, View] = {
         "One row per minute in which a cluster's audit log has events. It has no other fields."
     ),
     LIST: View("One row per list that is read at run time, every hour. It has no other fields."),
+    CLUSTER: View(
+        "One row per EKS cluster of the account and Region, every hour. It has no other fields."
+    ),
     "token": View(
         "One row per audience of a service-account token that is asked for, or one without.",
         token.token_rows,
