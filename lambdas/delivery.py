@@ -67,7 +67,8 @@ def write_matches(
     ]
     write_signals(made, settings=settings, cluster=cluster, environment=environment)
     now = datetime.now(UTC)
-    if late := [signal.first_seen for signal in made if signal.first_seen < judged_before(now)]:
+    judged = judged_before(now, minute=settings.schedule_minute)
+    if late := [signal.first_seen for signal in made if signal.first_seen < judged]:
         Mark(client("dynamodb"), settings.table_name).note_late(min(late), now=now)
     return len(made)
 

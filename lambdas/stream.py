@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ekswatch.audit.intake import Batch, read_parts
+from ekswatch.aws.quiet import is_quiet
 from ekswatch.aws.settings import CLUSTER_NAME, Settings
 from ekswatch.aws.sinks import attempt
 from ekswatch.findings.finding import findings, suppressed
 from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
 from ekswatch.rules.outcomes import Outcomes
-from ekswatch.rules.ruleset import Ruleset, load
+from ekswatch.rules.ruleset import Ruleset, read_artefact
 from lambdas.baselines import Baselines
 from lambdas.place import Context, environment, scope
 from lambdas.telemetry import Counts, counted, heeded, logger, report
@@ -36,12 +37,15 @@ IN_THE_LINE = (
 """The counts in the log line of a delivery."""
 
 
-def handler(event: Mapping[str, Any], context: Context) -> None:
-    """Judge one batch; what cannot be read or judged is counted, not fatal.
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
+    """Judge one batch, and return the counts of it; what cannot be read or judged is counted,
+    not fatal. A quiet event makes findings as ever, and no message.
 
     Raises: DeliveryFailed, after every sink was tried, so that Lambda hands the batch in again.
     """
     settings = Settings.from_env(os.environ)
+    if is_quiet(event):
+        settings = settings.without_messages()
     baselines = _baselines(settings.ruleset, settings.table_name)
     outcomes, heard = _outcomes(settings.ruleset), _heard(settings.ruleset)
     with counted() as counts:
@@ -54,7 +58,7 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
             counts.cluster = cluster
             if cluster and not CLUSTER_NAME.fullmatch(cluster):
                 _refuse(batch, counts)
-                return
+                return counts.totals()
             matches += baselines.judged(_match(engine, batch, baselines, counts), batch, counts)
             minutes += heard.new(cluster, outcomes.of_events(batch.events))
             _count(batch, counts)
@@ -77,6 +81,7 @@ def handler(event: Mapping[str, Any], context: Context) -> None:
             )
         attempt(steps)
         heard.add(cluster, minutes)
+        return counts.totals()
 
 
 def _refuse(batch: Batch, counts: Counts) -> None:
@@ -162,7 +167,7 @@ def _digest(event: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def _engine(ruleset: Path) -> Engine:
-    return Engine(load(ruleset.read_bytes()))
+    return Engine(read_artefact(ruleset))
 
 
 def _current(settings: Settings, counts: Counts) -> Engine:

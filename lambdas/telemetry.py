@@ -1,6 +1,6 @@
 """What the functions say about themselves: log lines and metrics, never an event's body."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,12 +26,16 @@ METRICS = (
     ("SignalsUnreadable", "lines of the signals log group that could not be read"),
     ("WindowsJudged", "hourly runs that judged every cluster"),
     ("LiveListErrors", "lists that could not be read again, so that older values stay"),
+    ("ClusterErrors", "clusters that could not be looked at, or not be subscribed"),
+    ("ClustersSubscribed", "subscription filters put on the logs of new clusters"),
     ("RuleFailures", "evaluations of a detection that raised"),
     ("Notifications", "findings that were due for a message"),
     ("StateErrors", "findings and novel matches for which the table did not answer"),
     ("Failures", "invocations that raised"),
 )
-"""Every metric, a count. Dimensions: `cluster`, and `service` where Powertools is told one."""
+"""Every count. Dimensions: `cluster`, and `service` where Powertools is told one."""
+MEASURES = (("FailedEventsKept", "failed events that wait for replay, up to 1,000"),)
+"""What is measured rather than counted: written when it is known, and never 0 for want of it."""
 LINES_PER_PROBLEM = 20
 """Log lines for one kind of problem in one batch; the metric has the whole count."""
 
@@ -57,6 +61,12 @@ class Counts:
     def of(self, cluster: str) -> dict[str, int]:
         return self._counts[cluster]
 
+    def totals(self) -> dict[str, int]:
+        """The sums over all clusters, without those that are 0."""
+        names = (name for name, _ in METRICS)
+        sums = {name: sum(mine[name] for mine in self._counts.values()) for name in names}
+        return {name: count for name, count in sums.items() if count}
+
     def __iter__(self) -> Iterator[tuple[str, dict[str, int]]]:
         return iter(self._counts.items())
 
@@ -64,11 +74,20 @@ class Counts:
 def flush(counts: Counts) -> None:
     """Print the counts in the embedded metric format, which CloudWatch turns into metrics."""
     for cluster, mine in counts:
-        metrics = EphemeralMetrics(namespace=NAMESPACE)
-        metrics.add_dimension("cluster", cluster or "none")
-        for name, count in mine.items():
-            metrics.add_metric(name, "Count", count)
-        metrics.flush_metrics()
+        _print(cluster, mine)
+
+
+def measure(name: str, value: int) -> None:
+    """Print one of `MEASURES`, which belongs to no cluster."""
+    _print("", {name: value})
+
+
+def _print(cluster: str, values: Mapping[str, int]) -> None:
+    metrics = EphemeralMetrics(namespace=NAMESPACE)
+    metrics.add_dimension("cluster", cluster or "none")
+    for name, value in values.items():
+        metrics.add_metric(name, "Count", value)
+    metrics.flush_metrics()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ ITEM = "hourly"
 """The item's key; those of findings start otherwise."""
 SETTLED = timedelta(minutes=10)
 """After this, a signal that was written is certainly seen by a query."""
+HOUR = timedelta(hours=1)
 LONGEST = timedelta(days=14)
 """No run judges further back: older signals are stamped at this edge."""
 
@@ -72,7 +73,8 @@ class Mark:
     def finish(self, window: Window, progress: Progress, *, started_at: datetime) -> None:
         """Note that a window is judged, with what `progress` said before it was read.
 
-        What was noted since, or so short before that the signals may not have been seen, stays.
+        What was noted since, or so short before that the signals may not have been seen, stays,
+        and so does what came late for a later window: this may be an old one, judged again.
         """
         with suppress(self.client.exceptions.ConditionalCheckFailedException):  # a later one is
             self._update(
@@ -80,7 +82,7 @@ class Mark:
                 "attribute_not_exists(judged_until) OR judged_until < :end",
                 {":end": _text(window.end)},
             )
-        if progress.late_since is not None:
+        if progress.late_since is not None and progress.late_since < window.end:
             with suppress(self.client.exceptions.ConditionalCheckFailedException):
                 self._update(
                     "REMOVE late_since",
@@ -102,9 +104,13 @@ class Mark:
         )
 
 
-def judged_before(now: datetime) -> datetime:
-    """Event times before this belong to windows whose run has begun: the schedule is hourly."""
-    return now.replace(minute=0, second=0, microsecond=0) - CLOSES
+def judged_before(now: datetime, *, minute: int = 0) -> datetime:
+    """Event times before this belong to windows whose run has begun.
+
+    Runs begin at the given minute of every hour.
+    """
+    run = now.replace(minute=minute, second=0, microsecond=0)
+    return (run if run <= now else run - HOUR) - CLOSES
 
 
 _KEY: Any = {KEY: {"S": ITEM}}

@@ -28,7 +28,7 @@ from moto.sns.models import sns_backends
 from ekswatch.aws import clients, settings, signals, state
 from ekswatch.local import subscription
 from ekswatch.local.strict import Fault, Judge, Strict
-from ekswatch.rules.ruleset import Ruleset, dump
+from ekswatch.rules.ruleset import Ruleset, write_artefact
 from lambdas import hourly, stream, telemetry
 
 ACCOUNT_ID = "111122223333"
@@ -72,7 +72,7 @@ class Context:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.function_name}"
 
 
-Handler = Callable[[Mapping[str, Any], Context], None]
+Handler = Callable[[Mapping[str, Any], Context], object]
 
 
 @dataclass(slots=True)
@@ -265,7 +265,7 @@ def account(
         opening.enter_context(mock_aws())
         folder = Path(opening.enter_context(tempfile.TemporaryDirectory()))
         artefact = folder / "ruleset.json"
-        artefact.write_bytes(dump(ruleset))
+        write_artefact(artefact, ruleset)
         opening.enter_context(patch.dict(os.environ))
         _set_environment(artefact, clusters=clusters, security_hub=security_hub, sns=sns)
         opened = Account(Strict(queries=signals.QUERIES))

@@ -107,6 +107,16 @@ def test_what_is_noted_during_a_run_is_left_to_the_next(mark: Mark) -> None:
     assert mark.read().late_since == AT - 5 * HOUR
 
 
+def test_an_old_run_that_is_repeated_leaves_what_came_late_since(mark: Mark) -> None:
+    """Its window ends before, so it has not judged it; the run whose window has it, has."""
+    mark.note_late(AT - HOUR, now=AT - HOUR)
+    finish(mark, Window.of(AT - 2 * HOUR))
+    assert mark.read().late_since == AT - HOUR
+
+    finish(mark)
+    assert mark.read().late_since is None
+
+
 def test_no_run_looks_back_for_ever() -> None:
     """A year of silence, or a hostile time, costs two weeks."""
     ages = (LONGEST - timedelta(seconds=1), LONGEST, timedelta(days=400))
@@ -126,3 +136,17 @@ def test_a_signal_is_late_when_its_run_has_begun(minutes: int, seconds: int, bef
 
     assert judged_before(now) == AT + timedelta(minutes=before)
     assert judged_before(AT) == WINDOW.end
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds", "before"),
+    [(0, 0, -53), (16, 59, -53), (17, 0, 7), (17, 1, 7), (59, 59, 7), (60, 0, 7), (77, 0, 67)],
+)
+def test_runs_may_begin_at_another_minute(minutes: int, seconds: int, before: int) -> None:
+    """The run of 12:17 judges until 12:07; until 12:17 the one of 11:17 is the last."""
+    now = AT + timedelta(minutes=minutes, seconds=seconds)
+
+    assert judged_before(now, minute=17) == AT + timedelta(minutes=before)
+    assert judged_before(now, minute=17) in (
+        Window.of(AT + timedelta(minutes=of)).end for of in (-43, 17, 77)
+    )

@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 
+from infra import bundling
 from infra.config import read_config
 from infra.stack import EkswatchStack
 from tests.infra.template import Resources
@@ -53,3 +54,11 @@ def template(assembly: Path) -> Mapping[str, Any]:
 @pytest.fixture(scope="session")
 def resources(template: Mapping[str, Any]) -> Resources:
     return Resources(template)
+
+
+@pytest.fixture(scope="session")
+def ruleset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled detections, for functions that run outside of an archive."""
+    file = tmp_path_factory.mktemp("ruleset") / "ruleset.json"
+    bundling.compile_ruleset(file, None)
+    return file

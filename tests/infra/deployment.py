@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 from moto.awslambda.models import LambdaFunction
+from moto.cloudformation.models import Stack
 
 from tests.infra import moto_shims
 
@@ -41,23 +41,44 @@ class LambdaContext:
 
 
 def deploy(template: Mapping[str, Any], clusters: Sequence[str], stack: str = STACK) -> None:
-    """Create the stack, beside log groups for `clusters` as EKS would have made them.
+    """Create the stack, beside `clusters` with their audit logs as EKS would have made them.
 
     Raises: UserWarning for a resource type that moto would skip.
     """
     moto_shims.register()
     _upload_code(template)
     for cluster in clusters:
-        client("logs").create_log_group(logGroupName=f"/aws/eks/{cluster}/cluster")
-    with warnings.catch_warnings():
+        _create_cluster(cluster)
+    as_json = patch.object(Stack, "parse_template", staticmethod(json.loads))  # YAML is slow
+    with warnings.catch_warnings(), as_json:
         warnings.filterwarnings("error", message=".*not supported by moto.*")
         client("cloudformation").create_stack(
             StackName=stack, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
         )
+    _write_key_policies()
+
+
+def _write_key_policies() -> None:
+    """Key policies are text; moto keeps that of a key in a template as it stands there."""
+    for key in client("kms").list_keys()["Keys"]:
+        name = {"KeyId": key["KeyId"], "PolicyName": "default"}
+        policy = client("kms").get_key_policy(**name)["Policy"]
+        if isinstance(policy, dict):
+            client("kms").put_key_policy(**name, Policy=json.dumps(policy))
+
+
+def _create_cluster(name: str) -> None:
+    client("eks").create_cluster(
+        name=name,
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/eks",
+        resourcesVpcConfig={},
+        logging={"clusterLogging": [{"types": ["audit"], "enabled": True}]},
+    )
+    client("logs").create_log_group(logGroupName=f"/aws/eks/{name}/cluster")
 
 
 def client(service: str) -> Any:
-    return boto3.client(service, REGION)
+    return moto_shims.client(service, REGION)
 
 
 def physical_ids() -> Mapping[str, str]:

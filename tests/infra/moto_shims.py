@@ -6,6 +6,7 @@ makes them known to moto; a type that nobody knows then is an error in `deployme
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,8 +17,14 @@ Make = Callable[[Mapping[str, Any], str, str], None]
 """Properties, physical name and Region in; the resource made."""
 
 
+@cache
+def client(service: str, region: str) -> Any:
+    """A client, made once: moto answers it in whichever of its accounts a test is."""
+    return boto3.client(service, region)
+
+
 def _subscription_filter(properties: Mapping[str, Any], _: str, region: str) -> None:
-    boto3.client("logs", region).put_subscription_filter(
+    client("logs", region).put_subscription_filter(
         logGroupName=properties["LogGroupName"],
         filterName=properties["FilterName"],
         filterPattern=properties["FilterPattern"],
@@ -26,7 +33,7 @@ def _subscription_filter(properties: Mapping[str, Any], _: str, region: str) -> 
 
 
 def _event_invoke_config(properties: Mapping[str, Any], _: str, region: str) -> None:
-    boto3.client("lambda", region).put_function_event_invoke_config(
+    client("lambda", region).put_function_event_invoke_config(
         FunctionName=properties["FunctionName"],
         MaximumRetryAttempts=int(properties["MaximumRetryAttempts"]),
         MaximumEventAgeInSeconds=int(properties["MaximumEventAgeInSeconds"]),
@@ -36,7 +43,7 @@ def _event_invoke_config(properties: Mapping[str, Any], _: str, region: str) -> 
 
 def _topic_policy(properties: Mapping[str, Any], _: str, region: str) -> None:
     for topic in properties["Topics"]:
-        boto3.client("sns", region).set_topic_attributes(
+        client("sns", region).set_topic_attributes(
             TopicArn=topic,
             AttributeName="Policy",
             AttributeValue=json.dumps(properties["PolicyDocument"]),
@@ -44,7 +51,7 @@ def _topic_policy(properties: Mapping[str, Any], _: str, region: str) -> None:
 
 
 def _subscription(properties: Mapping[str, Any], _: str, region: str) -> None:
-    boto3.client("sns", region).subscribe(
+    client("sns", region).subscribe(
         TopicArn=properties["TopicArn"],
         Protocol=properties["Protocol"],
         Endpoint=properties["Endpoint"],
@@ -52,11 +59,11 @@ def _subscription(properties: Mapping[str, Any], _: str, region: str) -> None:
 
 
 def _alarm(properties: Mapping[str, Any], name: str, region: str) -> None:
-    boto3.client("cloudwatch", region).put_metric_alarm(AlarmName=name, **properties)
+    client("cloudwatch", region).put_metric_alarm(AlarmName=name, **properties)
 
 
 def _bucket_policy(properties: Mapping[str, Any], _: str, region: str) -> None:
-    boto3.client("s3", region).put_bucket_policy(
+    client("s3", region).put_bucket_policy(
         Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"])
     )
 

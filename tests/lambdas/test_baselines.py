@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ekswatch.aws.quiet import quietly
 from ekswatch.correlate.baseline import UNKNOWN
 from ekswatch.local import Account, account
+from ekswatch.local.subscription import payload
 from ekswatch.rules.ruleset import Novel, Ruleset
 from lambdas import stream
 from tests.local.examples import AT, RULESET, benign, line
@@ -181,3 +183,22 @@ def test_only_news_becomes_a_signal() -> None:
 
         assert len(aws.signals()) == 1
         assert "joe" in aws.signals()[0]
+
+
+def test_a_quiet_delivery_does_not_make_the_news_old(aws: Account) -> None:
+    """What was new on its day is new again when it comes aloud, even days later."""
+    aws.put_audit_log("prod", [quiet(0)])
+    event = payload(
+        [{"timestamp": 1_795_000_000_000, "message": listed(9)}],
+        group="/aws/eks/prod/cluster",
+        stream="kube-apiserver-audit-1",
+        account="111122223333",
+    )
+    aws.deliver(quietly(event))
+    assert (len(aws.findings()), aws.messages()) == (1, [])
+
+    aws.put_audit_log("prod", [listed(12)])
+    assert aws.messages() == []
+    aws.deliver(event)
+
+    assert len(aws.messages()) == 1
