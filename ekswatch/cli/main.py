@@ -16,11 +16,15 @@ from ekswatch import __version__
 from ekswatch.audit.intake import Batch
 from ekswatch.cli import baseline, rules, suppress, table
 from ekswatch.cli.content import detections_folder
+from ekswatch.cli.doctor import DOCTOR_EXITS, doctor
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.explain import EXPLAIN_EXITS, explain
 from ekswatch.cli.options import Level
+from ekswatch.cli.replay import REPLAY_EXITS, replay
 from ekswatch.cli.report import REPORT_EXITS, report
 from ekswatch.cli.scan import Report, Scan, audit_files, batches
+from ekswatch.cli.selftest import SELFTEST_EXITS, selftest
+from ekswatch.cli.status import STATUS_EXITS, status
 from ekswatch.cli.streams import Stream, results, stop
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, Scope, to_dict
@@ -124,6 +128,10 @@ def scan(
 
 app.command(epilog=EXPLAIN_EXITS)(explain)
 app.command(epilog=REPORT_EXITS)(report)
+app.command(epilog=REPLAY_EXITS)(replay)
+app.command(epilog=DOCTOR_EXITS)(doctor)
+app.command(epilog=SELFTEST_EXITS)(selftest)
+app.command(epilog=STATUS_EXITS)(status)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.main import app
 from ekswatch.findings.asff_model import check
+from tests import places
 
 EVENTS = Path(__file__).parents[2] / "events"
 ATTACK = EVENTS / "scenarios" / "crb_cluster_admin_user.jsonl.gz"
@@ -167,6 +168,44 @@ def test_tuning_switches_a_detection_off(tmp_path: Path) -> None:
     _, out, _ = scan(ATTACK, "--format", "jsonl", "--tuning", tmp_path)
 
     assert "cluster-admin-binding-created" not in found(out)
+
+
+def test_a_database_of_the_tuning_folder_tells_where_callers_are(tmp_path: Path) -> None:
+    """Findings have the country and network owner of their address."""
+    places.write_country(tmp_path / "geo" / "City.mmdb")
+    places.write_asn(tmp_path / "geo" / "ASN.mmdb")
+    settings = "geo: {country: geo/City.mmdb, asn: geo/ASN.mmdb}\n"
+    (tmp_path / "ekswatch.yml").write_text(settings)
+    outside = EVENTS / "secret-read-unlisted-caller" / "match_script_from_outside.json"
+
+    _, out, _ = scan(outside, "--format", "jsonl", "--tuning", tmp_path)
+
+    sources = {one["detection"]: one["source"] for one in map(json.loads, out.splitlines())}
+    told = sources["secret-read-unlisted-caller"]
+    assert (told["address"], told["country"], told["asn"]) == ("198.51.100.77", "BR", "AS64511")
+
+
+def test_a_wrong_database_stops_the_scan(tmp_path: Path) -> None:
+    """One line names the settings, the key and the reason; nothing is judged without places."""
+    (tmp_path / "ekswatch.yml").write_text("seed_mode: false\ngeo: {asn: ASN.mmdb}\n")
+
+    code, out, err = scan(ATTACK, "--tuning", tmp_path)
+
+    assert (code, out) == (Exit.RULES, "")
+    told = f"{tmp_path}/ekswatch.yml:2: geo.asn: there is no file {tmp_path}/ASN.mmdb"
+    assert [line.partition(";")[0] for line in err.splitlines()] == [told]
+
+
+def test_a_database_that_is_damaged_inside_is_told(tmp_path: Path) -> None:
+    """The scan goes on without the place of the address whose record is spoilt."""
+    places.damage(places.write_asn(tmp_path / "ASN.mmdb"), b"Sample Hosting")
+    (tmp_path / "ekswatch.yml").write_text("geo: {asn: ASN.mmdb}\n")
+    outside = EVENTS / "secret-read-unlisted-caller" / "match_script_from_outside.json"
+
+    _, out, err = scan(outside, "--format", "jsonl", "--tuning", tmp_path)
+
+    assert "secret-read-unlisted-caller" in found(out)
+    assert "geo failed on 1 events: BadDatabase" in err
 
 
 def test_an_empty_file_is_nothing_and_no_error(tmp_path: Path) -> None:
