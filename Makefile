@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup demo test fast differential quality check format lint types docs docs-check bench bench-check synth run deploy lock clean
+.PHONY: all help setup demo test fast e2e runtime differential quality check format lint types docs docs-check bench bench-check synth run deploy lock clean
 
 all: check test synth ## All checks: format, lint, types, generated docs, tests, synthesis
 
@@ -31,6 +31,11 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(PIP) install --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.e2e: requirements/e2e.txt | $(VENV)/.dev
+	$(BIN)/python -m venv --clear $(VENV)/e2e
+	$(VENV)/e2e/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/e2e.txt
+	@touch $@
+
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 
@@ -47,6 +52,12 @@ test: $(VENV)/.dev ## All tests
 
 fast: $(VENV)/.dev ## The tests of the pure rooms, in seconds
 	$(BIN)/python -m pytest tests/audit tests/rules tests/correlate tests/findings
+
+e2e: $(VENV)/.dev $(VENV)/.e2e node_modules/.package-lock.json ## cdk deploy into a local AWS, events in, findings out, cdk destroy
+	$(BIN)/python -m tests.e2e
+
+runtime: $(VENV)/.dev ## Cold and warm times of the archive under Lambda's runtime client
+	@$(BIN)/python -m tests.runtime
 
 differential: $(VENV)/.dev ## Engine and specification on every recorded event, in minutes
 	DIFFERENTIAL=all $(BIN)/python -m pytest tests/rules/test_differential.py
@@ -67,9 +78,11 @@ types: $(VENV)/.dev ## mypy, strict
 
 docs: $(VENV)/.dev ## Write the generated pages of docs/
 	$(BIN)/python -m ekswatch.cli.docs docs
+	$(BIN)/python -m infra.docs docs
 
 docs-check: $(VENV)/.dev ## The generated pages are fresh
 	$(BIN)/python -m ekswatch.cli.docs --check docs
+	$(BIN)/python -m infra.docs --check docs
 
 bench: $(VENV)/.bench ## Measure against the floor, the goals' numbers and others, in minutes
 	$(BIN)/python -m benchmarks
@@ -88,6 +101,7 @@ lock: ## Compile requirements/*.in to *.txt with hashes (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/lambda.txt requirements/demo.in -o requirements/demo.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/demo.txt requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --override requirements/bench-overrides.in -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements/e2e.in -o requirements/e2e.txt
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build cdk.out dist node_modules
