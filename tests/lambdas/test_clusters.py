@@ -45,7 +45,7 @@ def ruleset(tmp_path_factory: pytest.TempPathFactory) -> Ruleset:
 
 
 @pytest.fixture
-def aws(ruleset: Ruleset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def aws(ruleset: Ruleset) -> Iterator[Account]:
     """The stack deployed for the cluster `prod`, which EKS has, logs and delivers."""
     with account(ruleset, clusters=("prod",)) as opened:
         function = make_function(session(), "ekswatch-Stream-1")
@@ -54,7 +54,7 @@ def aws(ruleset: Ruleset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
             ("FILTER_NAME", "ekswatch"),
             ("FILTER_PATTERN", PATTERN),
         ):
-            monkeypatch.setenv(f"EKSWATCH_{name}", value)
+            os.environ[f"EKSWATCH_{name}"] = value  # the account puts all of it back
         make_cluster(session(), "prod", group=False)
         make_filter(session(), "prod", "ekswatch", function)
         yield opened
@@ -64,8 +64,8 @@ def session() -> Session:
     return clients.session()
 
 
-def deploy_for(monkeypatch: pytest.MonkeyPatch, clusters: str) -> None:
-    monkeypatch.setenv("EKSWATCH_CLUSTERS", clusters)
+def deploy_for(clusters: str) -> None:
+    os.environ["EKSWATCH_CLUSTERS"] = clusters
 
 
 def unsubscribe(cluster: str, name: str = "ekswatch") -> None:
@@ -186,9 +186,9 @@ def test_a_cluster_that_nobody_named(aws: Account) -> None:
     assert not any("_aws" in line and line["cluster"] == "new" for line in aws.logged())
 
 
-def test_a_cluster_that_is_gone(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_gone(aws: Account) -> None:
     """A word a week, and the deployment without it."""
-    deploy_for(monkeypatch, "prod,old")
+    deploy_for("prod,old")
 
     aws.fire_hourly(RUN_FOR_AT)
     aws.fire_hourly(RUN_FOR_AT + DAY)
@@ -198,11 +198,9 @@ def test_a_cluster_that_is_gone(aws: Account, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("clusters", ["all", "tag:env=prod"])
-def test_new_clusters_are_subscribed(
-    aws: Account, monkeypatch: pytest.MonkeyPatch, clusters: str
-) -> None:
+def test_new_clusters_are_subscribed(aws: Account, clusters: str) -> None:
     """Where that is allowed, within the hour, once, and without a finding."""
-    deploy_for(monkeypatch, clusters)
+    deploy_for(clusters)
     make_cluster(session(), "new", tags={"env": "prod"})
 
     aws.fire_hourly(RUN_FOR_AT)
@@ -218,9 +216,9 @@ def test_new_clusters_are_subscribed(
     ) == 1
 
 
-def test_a_tag_leaves_the_others_alone(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tag_leaves_the_others_alone(aws: Account) -> None:
     """They are neither subscribed nor told of."""
-    deploy_for(monkeypatch, "tag:env=prod")
+    deploy_for("tag:env=prod")
     make_cluster(session(), "test", tags={"env": "test"}, logged=())
     make_cluster(session(), "plain")
 
@@ -230,9 +228,9 @@ def test_a_tag_leaves_the_others_alone(aws: Account, monkeypatch: pytest.MonkeyP
     assert filters_of(session(), "test") == filters_of(session(), "plain") == {}
 
 
-def test_a_refused_subscription_is_told(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_subscription_is_told(aws: Account) -> None:
     """With what AWS said."""
-    deploy_for(monkeypatch, "all")
+    deploy_for("all")
     make_cluster(session(), "new")
     aws.fail("logs", "PutSubscriptionFilter", "AccessDeniedException")
 
@@ -267,11 +265,9 @@ def test_what_aws_refuses_costs_one_cluster_and_nothing_of_the_hour(aws: Account
 
 
 @pytest.mark.parametrize("clusters", ["all", "prod"])
-def test_without_the_list_somebody_is_told(
-    aws: Account, monkeypatch: pytest.MonkeyPatch, clusters: str
-) -> None:
+def test_without_the_list_somebody_is_told(aws: Account, clusters: str) -> None:
     """Which clusters there are, nobody knows; the named ones are seen all the same."""
-    deploy_for(monkeypatch, clusters)
+    deploy_for(clusters)
     aws.fail("eks", "ListClusters", "AccessDeniedException")
 
     aws.fire_hourly(RUN_FOR_AT)
@@ -280,7 +276,7 @@ def test_without_the_list_somebody_is_told(
     assert ("eks", "DescribeCluster") in aws.strict.calls or clusters == "all"
 
 
-def test_a_cluster_in_the_making_waits(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_in_the_making_waits(aws: Account) -> None:
     """It has no log group yet, or an empty one; it is told of when it runs."""
     make_cluster(session(), "new", logged=(), group=False)
 
@@ -289,7 +285,7 @@ def test_a_cluster_in_the_making_waits(aws: Account, monkeypatch: pytest.MonkeyP
             parsed["cluster"]["status"] = "CREATING"
 
     session().register("after-call.eks.DescribeCluster", creating)
-    deploy_for(monkeypatch, "prod,new")
+    deploy_for("prod,new")
 
     aws.fire_hourly(RUN_FOR_AT)
 
@@ -297,10 +293,10 @@ def test_a_cluster_in_the_making_waits(aws: Account, monkeypatch: pytest.MonkeyP
 
 
 def test_nothing_is_asked_where_nothing_is_deployed(
-    aws: Account, monkeypatch: pytest.MonkeyPatch
+    aws: Account,
 ) -> None:
     """As in the demo, whose account has no function to deliver to."""
-    monkeypatch.delenv("EKSWATCH_STREAM_FUNCTION_ARN")
+    del os.environ["EKSWATCH_STREAM_FUNCTION_ARN"]
 
     before = len(aws.strict.calls)
 
