@@ -3,6 +3,7 @@
 Exit code 0 when all is as it should be, 1 when not.
 """
 
+import os
 import signal
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 from tests.e2e.account import Account
 from tests.e2e.commands import Shell
 from tests.e2e.local_aws import local_aws
+from tests.e2e.processes import LOOPBACK
 from tests.e2e.recorder import Recorder
 from tests.e2e.report import Report, StepFailed
 from tests.e2e.steps import Steps
@@ -26,6 +28,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(LIMIT_SECONDS)
+    _stay_local()
     report = Report()
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="ekswatch-e2e-")))
@@ -41,6 +44,14 @@ def main() -> int:
             return 1
     report.passed()
     return 0
+
+
+def _stay_local() -> None:
+    """Forget the profile and the credentials of whoever runs this, and ask no proxy for here."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), LOOPBACK)))
 
 
 def _end(*_: Any) -> None:

@@ -129,6 +129,17 @@ class Account:
             )
         return len(payloads)
 
+    def stop_schedule(self) -> None:
+        """Switch the stack's rule off, so that a full hour in the middle of a run starts nothing.
+
+        Raises: StepFailed when there is no such rule that is on.
+        """
+        events = self._client("events")
+        rules = events.list_rules(NamePrefix=f"{STACK}-")["Rules"]
+        if [rule["State"] for rule in rules] != ["ENABLED"]:
+            raise StepFailed("one rule of the stack, switched on", f"{rules}")
+        events.disable_rule(Name=rules[0]["Name"])
+
     def fire_hourly(self, at: datetime) -> None:
         """Invoke the hourly function as the schedule does at this time, and wait for its end.
 
@@ -237,6 +248,11 @@ class Account:
             logGroupName=log_group(cluster)
         )
         return [each["filterName"] for each in filters["subscriptionFilters"]]
+
+    def unsubscribe(self, cluster: str, name: str) -> None:
+        self._client("logs").delete_subscription_filter(
+            logGroupName=log_group(cluster), filterName=name
+        )
 
     # --- how
 

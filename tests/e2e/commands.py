@@ -14,7 +14,7 @@ from tests.e2e.local_aws import ROOT, Endpoints
 from tests.e2e.processes import running
 from tests.e2e.report import StepFailed
 
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 120
 QUIET = {
     "CI": "true",
     "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -47,9 +47,8 @@ class Shell:
 
     def __init__(self, endpoints: Endpoints, folder: Path) -> None:
         self._folder = folder
-        given = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._environment = (
-            given
+            dict(os.environ)
             | endpoints.environment()
             | QUIET
             | {"TMPDIR": str(folder), "CDK_HOME": str(folder / "cdk-home")}

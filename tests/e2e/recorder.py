@@ -224,7 +224,6 @@ def _handler(
         """One connection of a function, and the one that its requests are passed on by."""
 
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # an answer is written in two parts
         upstream: http.client.HTTPConnection
 
         def setup(self) -> None:

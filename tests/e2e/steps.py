@@ -67,6 +67,8 @@ class Steps:
             with self.report.step(f"README.md: {' '.join(command)}"):
                 self.shell.run(command)
                 self.account.respell_grants()
+        with self.report.step("the schedule is on; from here the hour is fired by hand"):
+            self.account.stop_schedule()
         with self.report.step("the functions are told what they read, by name"):
             require_names(self.account.variables(), {name for name, _ in ENVIRONMENT})
 
@@ -116,16 +118,22 @@ class Steps:
             require(not again, "no message", f"{len(again)}, the first {again[:1]}")
 
     def _tune(self) -> None:
-        """A list that the operator changes takes effect with the next deployment."""
+        """What the operator changes takes effect with the next deployment."""
         account, report = self.account, self.report
         tuning = self.folder / "tuning"
         (tuning / "lists").mkdir(parents=True)
         (tuning / "lists" / f"{LIST}.yml").write_text(f"add: [{REGISTRY}]\n")
-        deploy = [*shown("README.md", "Deploy it")[-1], "-c", f"tuning={tuning}"]
-        with report.step(f"deployed with {REGISTRY} added to the list {LIST}"):
-            printed = self.shell.run(deploy)
+        readme, named = shown("README.md", "Deploy it")[-1], f"clusters={CLUSTER},{OTHER}"
+        deploy = ["clusters=all" if word == named else word for word in readme]
+        with report.step(f"deployed for all clusters, with {REGISTRY} in the list {LIST}"):
+            printed = self.shell.run([*deploy, "-c", f"tuning={tuning}"])
             require("(no changes)" not in printed, "the CDK to deploy a change", "(no changes)")
             account.respell_grants()
+            require(self._subscribed() == [], "no filter of the stack", f"{self._subscribed()}")
+        with report.step("the hourly function subscribes what the stack no longer does"):
+            account.fire_hourly(self.run)
+            both = [CLUSTER, OTHER]
+            require(self._subscribed() == both, f"filters on {both}", f"{self._subscribed()}")
 
         recorded = [*scenario(SCENARIO), *scenario(ATTACK)]
         lines = moved(recorded, newest=newest_judged(self.run))
@@ -158,7 +166,10 @@ class Steps:
                 require(left == (0 if deleted else kept), "all kept until --delete", f"{left} left")
 
     def _check_privilege(self) -> None:
-        """Nothing used that is not granted, nothing granted that is not used."""
+        """Nothing used that is not granted, nothing granted that is not used.
+
+        With all clusters the roles may do what they may with named ones, and subscribe them.
+        """
         with self.report.step("least privilege: what the functions called is what they may"):
             strange = self.recorder.strange
             require(not strange, "signed calls of AWS only", f"{strange[:5]}")
@@ -176,13 +187,14 @@ class Steps:
         for command in shown("docs/deploying.md", "Removing it"):
             with self.report.step(f"docs/deploying.md: {' '.join(command)}"):
                 self.shell.run(command)
+                for cluster in self._subscribed():  # the page's loop, without the AWS CLI
+                    self.account.unsubscribe(cluster, STACK)
                 self._require_removed()
 
     def _require_removed(self) -> None:
         """What outlives the stack by design is there, and nothing else of it."""
         remains = self.account.remains()
-        for cluster in (CLUSTER, OTHER):
-            require(self.account.subscriptions(cluster) == [], "no subscription", cluster)
+        require(self._subscribed() == [], "no subscription", f"{self._subscribed()}")
         groups = [log_group(CLUSTER), log_group(OTHER)]
         require(remains["log groups"] == sorted(groups), "the clusters' log groups", f"{remains}")
         for kind in ("functions", "topics", "rules"):
@@ -202,6 +214,10 @@ class Steps:
         often = sorted(one for one, times in told.items() if times > once.get(one, 0))
         found = f"{told.total()} messages; untold: {untold[:5]}; told too often: {often[:5]}"
         require(told == once, f"{len(once)} new findings, told once", found)
+
+    def _subscribed(self) -> list[str]:
+        """The clusters whose log groups have a filter."""
+        return [one for one in (CLUSTER, OTHER) if self.account.subscriptions(one)]
 
     def _seen(self, cluster: str) -> set[Seen]:
         found = {Seen.of(asff) for asff in self.account.findings(cluster).values()}
