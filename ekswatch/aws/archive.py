@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
 from ekswatch.aws.clients import client
@@ -26,11 +27,15 @@ class NotReadable(Exception):  # noqa: N818  # read as a fact
 def fetched(url: str) -> bytes:
     """What lies at the address that Lambda signed for us.
 
-    Raises: NotReadable, and BotoCoreError when nobody answers there.
+    Raises: NotReadable, which never shows the signature.
     """
+    shown = url.partition("?")[0]
     if not url.startswith(("https://", "http://")):
-        raise NotReadable(f"the archive lies at {url.partition('?')[0]}")
-    answer = URLLib3Session().send(AWSRequest("GET", url).prepare())
+        raise NotReadable(f"the archive lies at {shown}")
+    try:
+        answer = URLLib3Session().send(AWSRequest("GET", url).prepare())
+    except BotoCoreError as error:  # its text holds the whole address
+        raise NotReadable(f"{type(error).__name__} at {shown}") from None
     if answer.status_code != 200:
         raise NotReadable(f"the archive was not given: HTTP status {answer.status_code}")
     return bytes(answer.content)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from ekswatch.aws import archive as archives
 from ekswatch.aws.archive import NotReadable, fetched, rules_of
@@ -100,11 +99,12 @@ def test_an_address_that_is_no_more() -> None:
 
 
 def test_nobody_at_an_address() -> None:
-    """The error is botocore's own."""
+    """What failed is told and where, but not what gives access."""
     with serving(b"") as address:
         pass
-    with pytest.raises(EndpointConnectionError):
-        fetched(address)
+    with pytest.raises(NotReadable) as raised:
+        fetched(f"{address}?X-Amz-Signature=secret")
+    assert str(raised.value) == f"EndpointConnectionError at {address}"
 
 
 def test_an_address_that_is_none_of_the_web() -> None:
