@@ -1,5 +1,6 @@
 """The operator's settings: `ekswatch.yml` of the tuning folder."""
 
+import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def read_settings(tuning: Path | None, errors: list[RuleError]) -> Settings:
 
 def _nearly(path: Path) -> str:
     """What a file or folder of nearly the right name was to be, or an empty string."""
-    if path.name in PARTS or not (path.suffix in SUFFIXES or path.is_dir()):
+    is_folder = os.path.isdir(path)  # a link that leads nowhere raises in pathlib
+    if path.name in PARTS or not (path.suffix in SUFFIXES or is_folder):
         return ""
     return suggestion(path.stem, PARTS)
 

@@ -145,3 +145,13 @@ def test_what_is_wrong_is_said_with_its_place(
     errors = [error for error in refused.value.errors if said in error.message]
     assert [Path(error.file).name for error in errors] == ["ekswatch.yml"]
     assert errors[0].line == line
+
+
+def test_a_link_that_leads_nowhere_is_no_setting(detections: Path) -> None:
+    """Whatever is wrong with it: a name that no file system takes raises, others do not."""
+    tuning = detections.parent / "tuning"
+    tuning.mkdir()
+    (tuning / "long").symlink_to("a" * 300)
+    (tuning / "gone").symlink_to("gone-too")
+
+    assert tuned(detections).rules
