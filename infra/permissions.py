@@ -159,7 +159,7 @@ def find_clusters(stack: Stack) -> list[iam.PolicyStatement]:
         _allow("ListClusters", ["eks:ListClusters"], ["*"]),
         _allow("DescribeClusters", ["eks:DescribeCluster"], [_clusters(stack)]),
         _allow("ListLogGroups", ["logs:DescribeLogGroups"], [_log_groups(stack, "*")]),
-        _allow("DescribeFilters", ["logs:DescribeSubscriptionFilters"], [_audit_logs(stack)]),
+        _allow("DescribeFilters", ["logs:DescribeSubscriptionFilters"], [audit_logs(stack)]),
     ]
 
 
@@ -168,7 +168,7 @@ def subscribe_clusters(stack: Stack) -> iam.PolicyStatement:
 
     The reference names iam:PassRole beside it, for other destinations than Lambda.
     """
-    return _allow("SubscribeClusters", ["logs:PutSubscriptionFilter"], [_audit_logs(stack)])
+    return _allow("SubscribeClusters", ["logs:PutSubscriptionFilter"], [audit_logs(stack)])
 
 
 LOGS = "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>"
@@ -185,7 +185,8 @@ def _clusters(stack: Stack) -> str:
     return stack.format_arn(service="eks", resource="cluster", resource_name="*")
 
 
-def _audit_logs(stack: Stack) -> str:
+def audit_logs(stack: Stack) -> str:
+    """The log groups of any clusters, with their streams, as an ARN."""
     return _log_groups(stack, "/aws/eks/*/cluster:*")
 
 

@@ -1,11 +1,12 @@
 """AuditSubscription: one cluster's audit log, delivered to the stream function."""
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.function import AnalyzerFunction
+from infra.permissions import audit_logs
 
 
 class DiscoveredClusters(Construct):
@@ -13,21 +14,7 @@ class DiscoveredClusters(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, to: AnalyzerFunction) -> None:
         super().__init__(scope, construct_id)
-        stack = Stack.of(self)
-        lambda_.CfnPermission(
-            self,
-            "Permission",
-            action="lambda:InvokeFunction",
-            function_name=to.function.function_arn,
-            principal="logs.amazonaws.com",
-            source_account=stack.account,
-            source_arn=stack.format_arn(
-                service="logs",
-                resource="log-group",
-                resource_name="/aws/eks/*/cluster:*",
-                arn_format=ArnFormat.COLON_RESOURCE_NAME,
-            ),
-        )
+        _admit_logs(self, to, from_=audit_logs(Stack.of(self)))
 
 
 class AuditSubscription(Construct):
@@ -50,15 +37,7 @@ class AuditSubscription(Construct):
         stack = Stack.of(self)
         log_group_name = f"/aws/eks/{cluster}/cluster"
         group = logs.LogGroup.from_log_group_name(self, "AuditLog", log_group_name)
-        permission = lambda_.CfnPermission(
-            self,
-            "Permission",
-            action="lambda:InvokeFunction",
-            function_name=to.function.function_arn,
-            principal="logs.amazonaws.com",
-            source_account=stack.account,
-            source_arn=group.log_group_arn,
-        )
+        permission = _admit_logs(self, to, from_=group.log_group_arn)
         subscription = logs.CfnSubscriptionFilter(
             self,
             "Filter",
@@ -69,3 +48,16 @@ class AuditSubscription(Construct):
         )
         # Events flow at once: the permission must stand, and the place for failed ones too.
         subscription.node.add_dependency(permission, to)
+
+
+def _admit_logs(scope: Construct, to: AnalyzerFunction, *, from_: str) -> lambda_.CfnPermission:
+    """Let CloudWatch Logs call the function for the log groups of an ARN of this account."""
+    return lambda_.CfnPermission(
+        scope,
+        "Permission",
+        action="lambda:InvokeFunction",
+        function_name=to.function.function_arn,
+        principal="logs.amazonaws.com",
+        source_account=Stack.of(scope).account,
+        source_arn=from_,
+    )

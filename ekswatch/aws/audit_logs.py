@@ -10,8 +10,15 @@ from shlex import quote
 from typing import Any
 
 from ekswatch.aws.clients import client
-from ekswatch.aws.clusters import SLOTS, Filter, Subscription, filters_on
-from ekswatch.aws.clusters import log_group as group_of
+from ekswatch.aws.clusters import (
+    SLOTS,
+    Filter,
+    Subscription,
+    filters_on,
+    listed,
+    log_group,
+    logs_audit,
+)
 from ekswatch.aws.settings import Settings
 
 
@@ -41,18 +48,13 @@ def watched(told: Settings) -> tuple[str, ...]:
     """
     if told.discovery is None:
         return told.clusters
-    pages = client("eks").get_paginator("list_clusters").paginate()
-    names = sorted(name for page in pages for name in page["clusters"])
+    names = sorted(listed(client("eks")))
     return tuple(name for name in names if told.discovery.takes(_described(name).get("tags", {})))
 
 
 def audit_is_on(cluster: str) -> bool:
     """Raises: ClientError, with ResourceNotFoundException where there is no such cluster."""
-    logging = _described(cluster).get("logging", {})
-    return any(
-        setup.get("enabled") and "audit" in setup.get("types", ())
-        for setup in logging.get("clusterLogging", ())
-    )
+    return logs_audit(_described(cluster))
 
 
 def switch_on(cluster: str) -> str:
@@ -63,14 +65,7 @@ def switch_on(cluster: str) -> str:
 
 def creating(cluster: str) -> str:
     """The command that makes the log group of a cluster, which EKS then writes to."""
-    return f"aws logs create-log-group --log-group-name {group_of(cluster)}"
-
-
-def log_group(name: str) -> Mapping[str, Any] | None:
-    """A log group as DescribeLogGroups has it, None where there is none of this name."""
-    pages = client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
-    found = (group for page in pages for group in page["logGroups"])
-    return next((dict(group) for group in found if group.get("logGroupName") == name), None)
+    return f"aws logs create-log-group --log-group-name {log_group(cluster)}"
 
 
 def slots(cluster: str, ours: Subscription | None = None) -> Slots:
@@ -80,7 +75,7 @@ def slots(cluster: str, ours: Subscription | None = None) -> Slots:
     """
     logs = client("logs")
     try:
-        found = list(filters_on(group_of(cluster), logs))
+        found = list(filters_on(log_group(cluster), logs))
     except logs.exceptions.ResourceNotFoundException:
         found = []
     delivering = [one for one in found if ours and ours.delivers(one)]
@@ -90,7 +85,7 @@ def slots(cluster: str, ours: Subscription | None = None) -> Slots:
 def subscribing(cluster: str, ours: Subscription) -> str:
     """The command that puts our filter on the log group of a cluster, or replaces its namesake."""
     return (
-        f"aws logs put-subscription-filter --log-group-name {group_of(cluster)}"
+        f"aws logs put-subscription-filter --log-group-name {log_group(cluster)}"
         f" --filter-name {quote(ours.name)} --filter-pattern {quote(ours.pattern)}"
         f" --destination-arn {ours.function_arn}"
     )
@@ -99,7 +94,7 @@ def subscribing(cluster: str, ours: Subscription) -> str:
 def unsubscribing(cluster: str, name: str) -> str:
     """The command that takes a filter from the log group of a cluster."""
     remove = "aws logs delete-subscription-filter --log-group-name"
-    return f"{remove} {group_of(cluster)} --filter-name {quote(name)}"
+    return f"{remove} {log_group(cluster)} --filter-name {quote(name)}"
 
 
 def _described(cluster: str) -> Mapping[str, Any]:

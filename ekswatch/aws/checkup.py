@@ -19,7 +19,6 @@ from ekswatch.aws.audit_logs import (
     Slots,
     audit_is_on,
     creating,
-    log_group,
     slots,
     subscribing,
     switch_on,
@@ -27,8 +26,7 @@ from ekswatch.aws.audit_logs import (
     watched,
 )
 from ekswatch.aws.clients import client
-from ekswatch.aws.clusters import STANDARD, Subscription
-from ekswatch.aws.clusters import log_group as group_of
+from ekswatch.aws.clusters import STANDARD, Subscription, described_group, log_group
 from ekswatch.aws.rights import AGAIN, LOGS, admits_logs, key_admits, refused, rights
 from ekswatch.aws.settings import SettingError, Settings
 from ekswatch.aws.stack import Function, NotDeployed, Stack, find, functions, told_both
@@ -227,7 +225,7 @@ def retention(stack: Stack) -> Check:
     """Whether our log groups are there and end, the signals not before they were judged."""
     for name in ("stream", "hourly", "signals"):
         group = stack.log_group(name)
-        found = log_group(group)
+        found = described_group(group, client("logs"))
         if found is None:
             return Check("retention", False, f"there is no log group {group}", AGAIN)
         days = found.get("retentionInDays")
@@ -307,8 +305,8 @@ def audit_log(cluster: str) -> Check:
 
 def group_of_cluster(cluster: str) -> Check:
     """Whether the log group of a cluster is there and can be subscribed."""
-    name, group = f"{cluster}: log group", group_of(cluster)
-    found = log_group(group)
+    name, group = f"{cluster}: log group", log_group(cluster)
+    found = described_group(group, client("logs"))
     if found is None:
         return Check(name, False, f"there is no {group}", creating(cluster))
     kind = found.get("logGroupClass", STANDARD)
@@ -350,7 +348,7 @@ def _full(name: str, cluster: str, found: Slots, *, then: str = "") -> Check:
 
 def delivery(cluster: str, stack: Stack, stream: Function) -> Check:
     """Whether CloudWatch Logs may invoke the function for this log group."""
-    name, arn = f"{cluster}: delivery", stack.arn("logs", f"log-group:{group_of(cluster)}:*")
+    name, arn = f"{cluster}: delivery", stack.arn("logs", f"log-group:{log_group(cluster)}:*")
     try:
         policy = client("lambda").get_policy(FunctionName=stream.name)["Policy"]
     except ClientError as error:

@@ -6,10 +6,11 @@ ever taken from a log group, and only a filter of ours is put on one.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ekswatch.aws.answers import code
 from ekswatch.aws.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,11 +105,11 @@ def look(
     Where AWS does not list them, one without a name says why, beside the named ones.
     """
     try:
-        listed = list(_listed(eks))
+        found = list(listed(eks))
     except REFUSALS as refusal:
         unknown = Cluster("", known=False, problem=_words(refusal))
         return (unknown, *_inspected(sorted(named), named, eks, logs))
-    return tuple(_inspected(sorted({*named, *listed}), named, eks, logs))
+    return tuple(_inspected(sorted({*named, *found}), named, eks, logs))
 
 
 def subscribe(
@@ -133,7 +134,7 @@ def subscribe(
             destinationArn=wanted.destination,
         )
     except REFUSALS as refusal:
-        full = _code(refusal) == "LimitExceededException"
+        full = isinstance(refusal, ClientError) and code(refusal) == "LimitExceededException"
         return replace(cluster, full=full, problem=_words(refusal))
     kept = tuple(found for found in cluster.filters if found is not same)
     return replace(cluster, filters=(*kept, wanted))
@@ -148,7 +149,8 @@ def _is_served(cluster: Cluster, subscription: Subscription) -> bool:
     )
 
 
-def _listed(eks: "EKSClient") -> Iterator[str]:
+def listed(eks: "EKSClient") -> Iterator[str]:
+    """The names of the account's clusters. Raises: ClientError, BotoCoreError."""
     for page in eks.get_paginator("list_clusters").paginate():
         yield from page["clusters"]
 
@@ -173,26 +175,37 @@ def _inspect(name: str, eks: "EKSClient", logs: "CloudWatchLogsClient") -> Clust
     try:
         found = eks.describe_cluster(name=name)["cluster"]
     except ClientError as refusal:
-        if _code(refusal) == "ResourceNotFoundException":
+        if code(refusal) == "ResourceNotFoundException":
             return Cluster(name)
         raise
-    logging = found.get("logging", {}).get("clusterLogging", [])
-    log_class = _log_class(log_group(name), logs)
+    group = described_group(log_group(name), logs)
+    log_class = group.get("logGroupClass", STANDARD) if group else ""
     return Cluster(
         name,
         status=found.get("status", ""),
         tags=found.get("tags", {}),
-        audit_log=any(s.get("enabled") and "audit" in s.get("types", []) for s in logging),
+        audit_log=logs_audit(found),
         log_class=log_class,
         filters=tuple(filters_on(log_group(name), logs)) if log_class else (),
     )
 
 
-def _log_class(group: str, logs: "CloudWatchLogsClient") -> str:
-    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=group)
-    found = (one for page in pages for one in page["logGroups"] if one.get("logGroupName") == group)
-    one = next(found, None)
-    return one.get("logGroupClass", STANDARD) if one else ""
+def logs_audit(described: Mapping[str, Any]) -> bool:
+    """Whether EKS writes the audit log of a cluster that DescribeCluster has like this."""
+    return any(
+        setup.get("enabled") and "audit" in setup.get("types", ())
+        for setup in described.get("logging", {}).get("clusterLogging", ())
+    )
+
+
+def described_group(name: str, logs: "CloudWatchLogsClient") -> Mapping[str, Any] | None:
+    """A log group as DescribeLogGroups has it, None where there is none of this name.
+
+    Raises: ClientError, BotoCoreError.
+    """
+    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
+    found = (group for page in pages for group in page["logGroups"])
+    return next((dict(group) for group in found if group.get("logGroupName") == name), None)
 
 
 def filters_on(group: str, logs: "CloudWatchLogsClient") -> Iterator[Filter]:
@@ -209,7 +222,3 @@ def filters_on(group: str, logs: "CloudWatchLogsClient") -> Iterator[Filter]:
 
 def _words(refusal: Exception) -> str:
     return f"{type(refusal).__name__}: {refusal}"
-
-
-def _code(refusal: Exception) -> str:
-    return refusal.response["Error"]["Code"] if isinstance(refusal, ClientError) else ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ekswatch.aws.answers import code
 from ekswatch.aws.clients import client
 from ekswatch.aws.settings import Settings
 from ekswatch.findings.finding import Scope
@@ -74,7 +75,7 @@ def find(name: str) -> Stack:
     try:
         described: Any = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":  # what "does not exist" is
+        if code(error) == "ValidationError":  # what "does not exist" is
             raise NotDeployed(f"there is no stack {name} here") from None
         raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}

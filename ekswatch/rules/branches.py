@@ -126,11 +126,6 @@ def candidates(branch: Branch, field: str, view: str) -> frozenset[Candidate] | 
     )
 
 
-def is_absent(branch: Branch, field: str, view: str) -> bool:
-    """Whether a branch asks that a field be absent."""
-    return candidates(branch, field, view) == frozenset[Candidate]({None})
-
-
 def is_present(branch: Branch, field: str) -> bool:
     """Whether a branch asks that a field have a value."""
     tests = (test for test in branch if test.check.field == field)

@@ -48,7 +48,6 @@ verbs; the stage RequestReceived never reaches a rule."""
 
 PATTERNS = frozenset({"startswith", "endswith", "contains", "like"})
 ANY_TYPE = frozenset({"any", "empty", "null", "exists"})
-NUMERIC = frozenset({"lt", "lte", "gt", "gte"})
 TIMES = frozenset({"minute", "hour", "day", "week", "month", "year"})
 TYPES = {bool: "bool", int: "int", float: "int", str: "string"}
 WORDS = {"bool": "true or false", "int": "a number", "string": "text"}
