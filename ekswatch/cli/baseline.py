@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
+from ekswatch.cli.options import ClusterName, Detections, Tuning
 from ekswatch.cli.scan import audit_files, batches
 from ekswatch.cli.streams import Stream, results, say, stop, talk
 from ekswatch.cli.table import plain
@@ -58,13 +59,9 @@ def seed(
     ] = None,
     table: TableName = "",
     baseline: File = None,
-    cluster: Annotated[str, typer.Option(help="Cluster name for files that do not say.")] = "local",
-    detections: Annotated[
-        Path | None, typer.Option(help="A folder of detections instead of those that ship.")
-    ] = None,
-    tuning: Annotated[
-        Path | None, typer.Option(help="Your folder of list overrides, filters and switches.")
-    ] = None,
+    cluster: ClusterName = "local",
+    detections: Detections = None,
+    tuning: Tuning = None,
     region: Region = "",
 ) -> None:
     """Learn from history what is normal, so that nothing has to wait.

@@ -20,6 +20,7 @@ from ekswatch.audit.places import BadDatabase
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.given import Given, kept, line_of, read_finding
+from ekswatch.cli.options import Detections, SeedMode, Tuning
 from ekswatch.cli.outline import Line, drawn_lines, outline, overview, standings_outline, tree
 from ekswatch.cli.scan import UNREADABLE_SHOWN, Scan, audit_files, batches
 from ekswatch.cli.seen import Seen
@@ -94,15 +95,9 @@ def explain(
         str, typer.Option(metavar="SLUG", help="This detection; alone, over all events.")
     ] = "",
     top: Annotated[int, typer.Option(min=1, help="How many misses and groups are shown.")] = 5,
-    detections: Annotated[
-        Path | None, typer.Option(help="A folder of detections instead of those that ship.")
-    ] = None,
-    tuning: Annotated[
-        Path | None, typer.Option(help="Your folder of list overrides, filters and switches.")
-    ] = None,
-    seed_mode: Annotated[
-        bool, typer.Option(help="Seed rows as their source documents have them: no exclusions.")
-    ] = False,
+    detections: Detections = None,
+    tuning: Tuning = None,
+    seed_mode: SeedMode = False,
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TEXT,
 ) -> None:
     """Show why a detection fired on an event, or why it did not, the nearest miss first."""

@@ -19,7 +19,7 @@ from ekswatch.cli.content import detections_folder
 from ekswatch.cli.doctor import DOCTOR_EXITS, doctor
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.explain import EXPLAIN_EXITS, explain
-from ekswatch.cli.options import Level
+from ekswatch.cli.options import BaselineFile, ClusterName, Detections, Level, SeedMode, Tuning
 from ekswatch.cli.replay import REPLAY_EXITS, replay
 from ekswatch.cli.report import REPORT_EXITS, report
 from ekswatch.cli.scan import Report, Scan, audit_files, batches
@@ -74,23 +74,14 @@ def scan(
     min_severity: Annotated[
         Level, typer.Option(case_sensitive=False, help="Leave out findings below this severity.")
     ] = Level.INFORMATIONAL,
-    detections: Annotated[
-        Path | None, typer.Option(help="A folder of detections instead of those that ship.")
-    ] = None,
-    tuning: Annotated[
-        Path | None, typer.Option(help="Your folder of list overrides, filters and switches.")
-    ] = None,
-    seed_mode: Annotated[
-        bool, typer.Option(help="Seed rows as their source documents have them: no exclusions.")
-    ] = False,
+    detections: Detections = None,
+    tuning: Tuning = None,
+    seed_mode: SeedMode = False,
     gaps: Annotated[
         bool, typer.Option(help="The files are the whole log: report when it went silent.")
     ] = False,
-    baseline_file: Annotated[
-        Path | None,
-        typer.Option("--baseline", help="What is normal, from `ekswatch baseline`."),
-    ] = None,
-    cluster: Annotated[str, typer.Option(help="Cluster name for files that do not say.")] = "local",
+    baseline_file: BaselineFile = None,
+    cluster: ClusterName = "local",
     account: Annotated[str, typer.Option(help="AWS account of the findings.")] = "000000000000",
     region: Annotated[str, typer.Option(help="AWS Region of the findings.")] = "us-east-1",
 ) -> None:

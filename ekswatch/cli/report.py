@@ -29,6 +29,7 @@ from ekswatch.cli.measures import (
     Table,
     of_findings,
 )
+from ekswatch.cli.options import BaselineFile, ClusterName, Detections, Tuning
 from ekswatch.cli.scan import Report, Scan, audit_files, batches
 from ekswatch.cli.streams import Stream, results, stop, talk
 from ekswatch.findings.escape import terminal
@@ -93,17 +94,10 @@ def report(
     top: Annotated[
         int | None, typer.Option(min=1, help="Rows of each table; 20 on a terminal, else all.")
     ] = None,
-    detections: Annotated[
-        Path | None, typer.Option(help="A folder of detections instead of those that ship.")
-    ] = None,
-    tuning: Annotated[
-        Path | None, typer.Option(help="Your folder of list overrides, filters and switches.")
-    ] = None,
-    baseline_file: Annotated[
-        Path | None,
-        typer.Option("--baseline", help="What is normal, from `ekswatch baseline`."),
-    ] = None,
-    cluster: Annotated[str, typer.Option(help="Cluster name for files that do not say.")] = "local",
+    detections: Detections = None,
+    tuning: Tuning = None,
+    baseline_file: BaselineFile = None,
+    cluster: ClusterName = "local",
 ) -> None:
     """Tell who touched secrets, config maps and roles, and what is unusual about it.
 

@@ -21,6 +21,7 @@ from rich.table import Table
 from ekswatch.audit.intake import read_file
 from ekswatch.cli.content import detections_folder, recordings
 from ekswatch.cli.exits import Exit
+from ekswatch.cli.options import Detections
 from ekswatch.cli.scan import audit_files
 from ekswatch.cli.streams import Stream, results, say, stop, talk
 from ekswatch.rules.compile import compile_ruleset
@@ -41,9 +42,6 @@ app = typer.Typer(
 )
 
 Tuning = Annotated[Path, typer.Option(help="Your tuning folder; it holds ekswatch.yml.")]
-Detections = Annotated[
-    Path | None, typer.Option(help="A folder of detections instead of those that ship.")
-]
 
 
 @dataclass(frozen=True, slots=True)
