@@ -160,9 +160,15 @@ def _judge_states(ruleset: Ruleset, settings: Settings, context: Context, counts
         known = [clusters[name].row] if name in clusters else []
         matches = outcomes.of_rows(CLUSTER, known, now) + (stale if name in watched else [])
         counted_as = name if name in watched else ""  # a cluster with metrics costs money
-        tell = partial(_tell, name, matches, counted_as=counted_as)
         steps[name] = partial(
-            tell, ruleset=ruleset, settings=settings, context=context, counts=counts
+            _tell,
+            name,
+            matches,
+            counted_as=counted_as,
+            ruleset=ruleset,
+            settings=settings,
+            context=context,
+            counts=counts,
         )
     attempt(steps)
 
