@@ -13,11 +13,11 @@ way, and both must agree.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from ekswatch.audit.event import AuditEvent, locate
 from ekswatch.audit.places import Places
-from ekswatch.audit.views import NO_ROW
+from ekswatch.audit.views import EventRow
 from ekswatch.audit.vocabulary import OUTCOMES
 from ekswatch.rules.expression import ALWAYS, implied
 from ekswatch.rules.fields import Subject, getter
@@ -38,6 +38,7 @@ from ekswatch.rules.profile import (
 from ekswatch.rules.ruleset import DATABASES, Ruleset
 from ekswatch.rules.screen import Part, Screen, bits_of
 from ekswatch.rules.suppression import Suppression
+from ekswatch.rules.target import Target, Targets, target_key
 
 OnError = Callable[[str, str, Exception], None]
 """Called with the document's name, the audit ID and what it raised."""
@@ -63,18 +64,19 @@ class Engine:
         detections = {detection.slug: detection for detection in ruleset.detections}
         suppression = Suppression(ruleset.filters)
         self._plans = tuple(
-            Plan(rule, detections[rule.detection], suppression, seed_mode=seed_mode)
-            for rule in ruleset.rules
-            if rule.view not in OUTCOMES  # `Outcomes` judges these
+            Plan(rule, detections[rule.detection], suppression, 1 << index, seed_mode=seed_mode)
+            for index, rule in enumerate(
+                rule for rule in ruleset.rules if rule.view not in OUTCOMES
+            )  # `Outcomes` judges the others
         )
         self._every = (1 << len(self._plans)) - 1
         self._of_action, self._of_caller, self._varying, self._rows = _screens(self._plans)
         self._constrained = self._varying.constrained
-        self._on_rows = sum(1 << index for index, plan in enumerate(self._plans) if plan.rule.view)
-        self._novel = sum(
-            1 << index for index, plan in enumerate(self._plans) if plan.is_steadily_novel
-        )
+        self._on_rows = sum(plan.bit for plan in self._plans if plan.rule.view)
+        self._novel = sum(plan.bit for plan in self._plans if plan.is_steadily_novel)
+        self._bits = {plan.rule.name: plan.bit for plan in self._plans}
         self._profiles = Profiles()
+        self._targets = Targets()
         self._keeper = Keeper()
         self._places = ruleset.places()
 
@@ -87,20 +89,29 @@ class Engine:
         What a novel rule sees and `settled` says is decided for that day makes no match.
         """
         found: list[Match] = []
-        known, varying, constrained = self._profiles.profile, self._varying, self._constrained
-        novel = self._novel
+        known, novel = self._profiles.profile, self._novel
+        cluster = settled.cluster if settled else ""
         for event in self._located(events, self._places) if self._places else events:
             if event.stage == "RequestReceived":
                 continue
             key = profile_key(event)
-            profile = known(key) or self._profile(event, key)
+            profile = known(key)
+            if profile is None:
+                profile = self._profile(event, key)
+                self._judge(event, profile, profile.rules, found, settled)
+                continue
             bits = profile.rules
             if settled is not None and bits & novel:
-                bits &= ~profile.resting(settled.cluster, day_of(event))
-            if bits & constrained:
-                bits = varying.passing((event, NO_ROW), bits, self._failed)
-            if bits:
+                bits &= ~profile.resting(cluster, day_of(event))
+            if not bits:
+                continue
+            key = target_key(event, profile, cluster)
+            if key is None:
                 self._judge(event, profile, bits, found, settled)
+            elif target := self._targets.get(key):
+                self._again(event, profile, target, bits, found, settled)
+            else:
+                self._first(event, profile, key, bits, found, settled)
         return found
 
     def _located(self, events: Iterable[AuditEvent], places: Places) -> Iterator[AuditEvent]:
@@ -115,21 +126,64 @@ class Engine:
 
     def _profile(self, event: AuditEvent, key: Hashable) -> Profile:
         failures = self.errors.total()
-        rules = self._action(event)
-        rules = self._of_caller.passing((event, NO_ROW), rules, self._failed)
+        itself = EventRow(event)
+        rules = self._action(itself)
+        rules = self._of_caller.passing(itself, rules, self._failed)
         if self.errors.total() == failures:  # else each such event is to be counted
             self._profiles.remember(event, key, Profile(rules))
         return Profile(rules)  # what is worked out for one that never comes again is not kept
 
-    def _action(self, event: AuditEvent) -> int:
-        key = action_key(event)
+    def _action(self, itself: EventRow) -> int:
+        key = action_key(itself.event)
         rules = self._profiles.action(key)
         if rules is None:
             failures = self.errors.total()
-            rules = self._of_action.passing((event, NO_ROW), self._every, self._failed)
+            rules = self._of_action.passing(itself, self._every, self._failed)
             if self.errors.total() == failures:
-                self._profiles.remember_action(event, key, rules)
+                self._profiles.remember_action(itself.event, key, rules)
         return rules
+
+    def _first(
+        self,
+        event: AuditEvent,
+        profile: Profile,
+        key: Hashable,
+        bits: int,
+        found: list[Match],
+        settled: Settled | None,
+    ) -> None:
+        """Add the matches of a target's first event, and remember what others will have, too."""
+        start, failures = len(found), self.errors.total()
+        self._judge(event, profile, bits, found, settled)
+        if self.errors.total() == failures:  # else each such event is to be counted
+            made = found[start:]
+            open_ = self._open(bits, made)
+            again = [match for match in made if not open_ & self._bits[match.document]]
+            self._targets.remember(event, key, Target(again, open_))
+
+    def _again(
+        self,
+        event: AuditEvent,
+        profile: Profile,
+        target: Target,
+        bits: int,
+        found: list[Match],
+        settled: Settled | None,
+    ) -> None:
+        """Add the matches of another event of a target."""
+        start = len(found)
+        if bits & target.open:
+            self._judge(event, profile, bits & target.open, found, settled)
+            target.open = self._open(target.open, found[start:])
+        found += target.told(event)
+        if target.matches and len(found) > start + len(target.matches):
+            found[start:] = sorted(found[start:], key=attrgetter("document"))
+
+    def _open(self, bits: int, made: Iterable[Match]) -> int:
+        """Of the rules that were asked, those whose answer another event may change."""
+        novel = {match.document for match in made if match.novel}
+        plans = (self._plans[bit.bit_length() - 1] for bit in bits_of(bits))
+        return sum(p.bit for p in plans if not p.is_of_target or p.rule.name in novel)
 
     def _judge(
         self,
@@ -139,8 +193,15 @@ class Engine:
         found: list[Match],
         settled: Settled | None,
     ) -> None:
-        """Add the matches of the rules that the event itself leaves possible."""
-        case, itself = Case(event, profile, self._keeper), (event, NO_ROW)
+        """Add the matches of the rules that a profile leaves possible."""
+        if not bits:
+            return
+        itself = EventRow(event)
+        if bits & self._constrained:
+            bits = self._varying.passing(itself, bits, self._failed)
+        if not bits:
+            return
+        case = Case(itself, profile, self._keeper)
         on_rows = bits & self._on_rows
         if not on_rows:
             for bit in bits_of(bits):
@@ -161,8 +222,7 @@ class Engine:
     ) -> None:
         plan = self._plans[bit.bit_length() - 1]
         try:
-            if plan.add(found, case, subject, self._failed, settled):
-                case.profile.rest(bit)
+            plan.add(found, case, subject, self._failed, settled)
         except Exception as error:
             # One broken rule must not lose the batch: it is counted, and alarmed on.
             self._failed(plan.rule.name, case.event, error)
@@ -171,8 +231,7 @@ class Engine:
         for rows in self._rows:
             if bits & rows.mask:
                 screen = rows.screen
-                for row in case.rows(rows.view):
-                    subject = (case.event, row)
+                for subject in case.rows(rows.view):
                     for bit in bits_of(screen.passing(subject, bits & rows.mask, self._failed)):
                         yield bit, subject
 
@@ -182,7 +241,7 @@ class Engine:
             self._on_error(document, event.auditID, error)
 
 
-KINDS = (is_of_action, is_steady, is_of_event)
+KINDS: tuple[Callable[[str], bool], ...] = (is_of_action, is_steady, is_of_event)
 """What is asked in turn, the dearest last: of a part that reads more, what it needs of these."""
 
 
@@ -208,9 +267,7 @@ def _screens(plans: Sequence[Plan]) -> tuple[Screen, Screen, Screen, list[RowScr
     A part is judged where all that it reads is known, and before that by what must hold for it.
     """
     parts: list[tuple[str, Part]] = [
-        (plan.rule.view, (plan.rule.name, 1 << index, part))
-        for index, plan in enumerate(plans)
-        for part in plan.parts
+        (plan.rule.view, (plan.rule.name, plan.bit, part)) for plan in plans for part in plan.parts
     ]
     stages: tuple[list[Part], list[Part], list[Part]] = ([], [], [])
     of_rows: defaultdict[str, list[Part]] = defaultdict(list)
@@ -225,7 +282,7 @@ def _screens(plans: Sequence[Plan]) -> tuple[Screen, Screen, Screen, list[RowScr
             of_rows[view].append((name, bit, part))
     of_action, of_caller, varying = (Screen(stage, partial(getter, view="")) for stage in stages)
     masks: Counter[str] = Counter()
-    for index, plan in enumerate(plans):
-        masks[plan.rule.view] += 1 << index
+    for plan in plans:
+        masks[plan.rule.view] += plan.bit
     rows = [RowScreen(view, masks[view], of_rows[view]) for view in sorted(masks) if view]
     return of_action, of_caller, varying, rows

@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 
 from ekswatch.audit.event import AuditEvent, Value, locate
-from ekswatch.audit.views import NO_ROW, rows
+from ekswatch.audit.views import EventRow, Rows
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.expression import evaluator, inlined
-from ekswatch.rules.fields import Subject, getter
+from ekswatch.rules.fields import Subject, getter, is_row_field
 from ekswatch.rules.kept import bounded_id
 from ekswatch.rules.ruleset import Correlation, Escalation, Expression, Filter, Rule, Ruleset
 from ekswatch.rules.trial import Flip, Node, Selection, Tester, deciding, flips, leaves
@@ -219,8 +219,10 @@ class Explainer:
         return tuple(sorted(found, key=lambda each: each.rank))
 
     def _request(self, event: AuditEvent) -> Request:
+        itself = EventRow(event)
+
         def value(field: str) -> Value:
-            return self._tester.value(field, "", (event, NO_ROW))
+            return self._tester.value(field, "", itself)
 
         return Request(
             audit_id=bounded_id(event.auditID),
@@ -237,10 +239,9 @@ class Explainer:
     def _rule(self, rule: Rule, slug: str, event: AuditEvent, *, judged: bool) -> RuleTrial:
         if rule.detection != slug:  # what it finds by itself is no finding of this detection
             rule = msgspec.structs.replace(rule, finding=False)
-        found = rows(event, rule.view)
         trials = [
-            self._row(rule, (event, row), number, judged=judged)
-            for number, row in enumerate(found, 1)
+            self._row(rule, row, number, judged=judged)
+            for number, row in enumerate(Rows(EventRow(event))[rule.view], 1)
         ]
         if any(trial.outcome == "failed" for trial in trials):  # one row costs the others
             trials = [msgspec.structs.replace(trial, outcome="failed") for trial in trials]
@@ -249,7 +250,7 @@ class Explainer:
 
     def _rowless(self, rule: Rule, event: AuditEvent) -> RowTrial:
         """A rule on an event that its view has no rows for: a row is one more thing missing."""
-        node = self._tester.tried(rule.condition, rule.selections, rule.view, (event, NO_ROW))
+        node = self._tester.tried(rule.condition, rule.selections, rule.view, EventRow(event))
         needed = _whole(flips(node))
         missing = () if needed is None else deciding(node)
         return RowTrial(0, "", "no match", None if needed is None else needed + 1, missing, node)
@@ -298,7 +299,7 @@ class Explainer:
         """What a person calls the row."""
         for pattern in NAMED_BY if view else ():
             field = pattern.format(view=view)
-            if field in subject[1] and (value := self._tester.value(field, view, subject)):
+            if is_row_field(field, view) and (value := self._tester.value(field, view, subject)):
                 return ", ".join(value) if isinstance(value, tuple) else str(value)
         return ""
 
@@ -314,7 +315,7 @@ class Explainer:
         self, filter_: Filter, rule: Rule, subject: Subject, *, decided: bool
     ) -> Suppressor:
         node = self._tester.tried(filter_.excludes, filter_.selections, rule.view, subject)
-        unused = self._unused(filter_, rule, subject[0])
+        unused = self._unused(filter_, rule, subject.event)
         try:
             held = _held(node, filter_.excludes, filter_.selections, rule.view, subject)
         except Exception:

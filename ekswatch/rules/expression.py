@@ -115,6 +115,11 @@ def fields_of(expression: Expression) -> tuple[str, ...]:
     return tuple(names)
 
 
+def itself(source: Source) -> Any:
+    """The getter of the only field of a source that is its value."""
+    return source
+
+
 def evaluator(expression: Expression, getter: Callable[[str], Callable[[Source], Any]]) -> Holds:
     """The function that says whether an expression without selections holds.
 
@@ -160,6 +165,6 @@ def _of_check(check: Check, getter: Callable[[str], Callable[[Source], Any]]) ->
     related = references(check)
     if related is None:
         holds = predicate(check)
-        return lambda source: holds(read(source))
+        return holds if read is itself else lambda source: holds(read(source))
     read_other = getter(str(check.values[0]))
     return lambda source: related(read(source), read_other(source))

@@ -1,15 +1,15 @@
-"""Fields as a rule on a view sees them: the row's own first, then those of the event."""
+"""Fields as a rule on a view sees them: those of its rows, and those of the event."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
-from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.views import VIEWS, Row
-from ekswatch.audit.vocabulary import EVENT, FIELDS, SUMMARY, Field, has, lookup, reader
+from ekswatch.audit.views import VIEWS, EventRow, Row
+from ekswatch.audit.vocabulary import EVENT, FIELDS, SUMMARY, Field, has, lookup
 from ekswatch.rules.expression import KEYWORDS
 
-Subject = tuple[AuditEvent, Row]
-"""What a rule is evaluated on: an event and one row of a view, an empty row on the event view."""
+Subject = Row
+"""What a rule is evaluated on: a row of its view, which has the event's own fields, too."""
 
 Getter = Callable[[Subject], Any]
 
@@ -21,24 +21,22 @@ def is_row_field(field: str, view: str) -> bool:
 
 
 def getter(field: str, view: str) -> Getter:
-    """The function that reads a field of the vocabulary from an event and a row.
+    """The function that reads a field of the vocabulary from a row of a view.
 
-    Raises: KeyError for a field that neither has.
+    Raises: KeyError for a field that such a row does not have.
     """
     if field == KEYWORDS:
-        return _summary_texts()
-    if is_row_field(field, view):
-        return lambda subject: subject[1][field]
-    read = reader(field)
-    return lambda subject: read(subject[0])
+        return _summary_texts
+    if lookup(field, view) is None:
+        raise KeyError(field)
+    return itemgetter(field)
 
 
-def _summary_texts() -> Getter:
-    readers = [reader(name) for name in SUMMARY]
-    return lambda subject: tuple(_texts([read(subject[0]) for read in readers]))
+def _summary_texts(subject: Subject) -> tuple[str, ...]:
+    return tuple(_texts(subject[name] for name in SUMMARY))
 
 
-def _texts(values: Sequence[Any]) -> list[str]:
+def _texts(values: Iterable[Any]) -> list[str]:
     found: list[str] = []
     for value in values:
         members = value if isinstance(value, tuple) else (value,)
@@ -51,4 +49,14 @@ def names_of(view: str) -> list[str]:
     return [name for name, field in FIELDS.items() if has(view, field)]
 
 
-__all__ = ["VIEWS", "Field", "Getter", "Row", "Subject", "getter", "is_row_field", "names_of"]
+__all__ = [
+    "VIEWS",
+    "EventRow",
+    "Field",
+    "Getter",
+    "Row",
+    "Subject",
+    "getter",
+    "is_row_field",
+    "names_of",
+]

@@ -1,12 +1,14 @@
 """What a match keeps of a field's value: bounded, redacted, never a part of a body."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from ekswatch.audit.event import Value
+from ekswatch.audit.event import AuditEvent, Value
 from ekswatch.audit.redact import redact
+from ekswatch.audit.views import Row
+from ekswatch.rules.profile import is_of_event
 
 MEMBERS = 50
 MEMBER_CHARACTERS = 512
@@ -36,6 +38,11 @@ def bounded_id(audit_id: str) -> str:
     return f"{shown[: AUDIT_ID_CHARACTERS - DIGEST_DIGITS - 2]}…#{digest}"
 
 
+def ids_of(event: AuditEvent) -> tuple[str, ...]:
+    """The audit ID of an event, as its matches keep it; none where it has none."""
+    return (bounded_id(event.auditID),) if event.auditID else ()
+
+
 class Keeper:
     """Makes values fit to be kept; remembers short texts, which are mostly the same ones."""
 
@@ -44,35 +51,10 @@ class Keeper:
     def __init__(self) -> None:
         self._memo: dict[str, str] = {}
 
-    def snapshot(
-        self,
-        fields: Iterable[tuple[str, Callable[[Any], Any]]],
-        source: Any,
-        known: dict[str, Value] | None = None,
-    ) -> dict[str, Value]:
-        """Each field that is there, read from the source, as a match keeps it.
-
-        What is in `known` was read from this source before; what was not is added to it.
-        """
-        known = {} if known is None else known
-        taken: dict[str, Value] = {}
-        for name, read in fields:
-            if name in known:
-                kept = known[name]
-            else:
-                value = read(source)
-                kept = self._memo.get(value) if type(value) is str else None
-                if kept is None and value is not None:
-                    kept = value if name in PLAIN else self.keep(value)
-                known[name] = kept
-            if kept is not None:
-                taken[name] = kept
-        return taken
-
     def keep(self, value: Any) -> Value:
         """The value as a match keeps it; None for nothing, and for an empty list."""
         if isinstance(value, str):
-            return self._text(value)
+            return self._memo.get(value) or self._text(value)
         if isinstance(value, list | tuple):
             return tuple([self._member(one) for one in value[:MEMBERS] if one is not None]) or None
         if isinstance(value, bool | int | float):
@@ -83,11 +65,37 @@ class Keeper:
         return str(self.keep(value))[:MEMBER_CHARACTERS]
 
     def _text(self, text: str) -> str:
-        known = self._memo.get(text)
-        if known is None:
-            known = redact(text)
-            if len(text) <= MEMO_CHARACTERS:
-                if len(self._memo) >= MEMO_ENTRIES:
-                    self._memo.clear()
-                self._memo[text] = known
+        known = redact(text)
+        if len(text) <= MEMO_CHARACTERS:
+            if len(self._memo) >= MEMO_ENTRIES:
+                self._memo.clear()
+            self._memo[text] = known
         return known
+
+
+class Kept(dict[str, Value]):
+    """What a match keeps of a row's fields, each made when it is first asked for.
+
+    A row of another view than the event's shares what is kept of the event.
+    """
+
+    __slots__ = ("_event", "_keeper", "_row")
+
+    def __init__(self, keeper: Keeper, row: Row, event: "Kept | None" = None) -> None:
+        self._keeper = keeper
+        self._row = row
+        self._event = event
+
+    def __missing__(self, field: str) -> Value:
+        if self._event is not None and is_of_event(field):
+            value = self._event[field]
+        else:
+            value = self._row[field]
+            if value is not None and field not in PLAIN:
+                value = self._keeper.keep(value)
+        self[field] = value
+        return value
+
+    def those(self, fields: Iterable[str]) -> dict[str, Value]:
+        """Each of the fields that is there."""
+        return {name: value for name in fields if (value := self[name]) is not None}

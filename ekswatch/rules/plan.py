@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from ekswatch.audit.event import AuditEvent, Value
-from ekswatch.audit.views import VIEWS, Rows
-from ekswatch.audit.vocabulary import SIGNAL_SUMMARY, SUMMARY, reader
+from ekswatch.audit.event import Value
+from ekswatch.audit.views import VIEWS, EventRow, Rows
+from ekswatch.audit.vocabulary import SIGNAL_SUMMARY, SUMMARY
 from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.expression import (
     KEYWORDS,
@@ -21,25 +21,23 @@ from ekswatch.rules.expression import (
     uses,
 )
 from ekswatch.rules.fields import Getter, Row, Subject, getter
-from ekswatch.rules.kept import Keeper, bounded_id
+from ekswatch.rules.kept import Keeper, Kept, ids_of
 from ekswatch.rules.match import Match
 from ekswatch.rules.novelty import Settled, Sighting, day_of, sighting
 from ekswatch.rules.profile import Profile, is_steady
 from ekswatch.rules.ruleset import Check, Expression, Rule
 from ekswatch.rules.screen import Failed, is_short, is_typed, needs
 from ekswatch.rules.suppression import Suppression
+from ekswatch.rules.target import OF_MOMENT, RECEIVED
 
 NOTHING: Mapping[str, Value] = {}
 NO_SAMPLES: tuple[Mapping[str, Value], ...] = (NOTHING,)
 
-_SUMMARY = tuple((name, reader(name)) for name in SUMMARY)
-STEADY_SUMMARY = tuple((name, read) for name, read in _SUMMARY if is_steady(name))
-VARYING_SUMMARY = tuple((name, read) for name, read in _SUMMARY if not is_steady(name))
+STEADY_SUMMARY = tuple(name for name in SUMMARY if is_steady(name))
+VARYING_SUMMARY = tuple(name for name in SUMMARY if not is_steady(name))
 
 VERDICTS = 64
 """Verdicts remembered per rule and profile."""
-
-Fields = Sequence[tuple[str, Getter]]
 
 
 class Verdict(NamedTuple):
@@ -76,55 +74,68 @@ class Standing:
 class Case:
     """One event under judgement, with what several rules need of it, each made once."""
 
-    __slots__ = ("_facts", "_rows", "audit_ids", "event", "keeper", "kept", "profile")
+    __slots__ = ("_facts", "_rows", "audit_ids", "event", "itself", "keeper", "kept", "profile")
 
-    def __init__(self, event: AuditEvent, profile: Profile, keeper: Keeper) -> None:
-        self.event = event
-        self.audit_ids = (bounded_id(event.auditID),) if event.auditID else ()
+    def __init__(self, itself: EventRow, profile: Profile, keeper: Keeper) -> None:
+        self.event = itself.event
+        self.audit_ids = ids_of(itself.event)
+        self.itself = itself
         self.profile = profile
         self.keeper = keeper
-        self.kept: dict[str, Value] = {}
-        """The event's fields that some match has asked for."""
+        self.kept = Kept(keeper, itself)
         self._rows: Rows | None = None
         self._facts: dict[str, Value] | None = None
 
     def rows(self, view: str) -> Sequence[Row]:
         if self._rows is None:
-            self._rows = Rows(self.event)
+            self._rows = Rows(self.itself)
         return self._rows[view]
+
+    def kept_of(self, subject: Subject) -> Kept:
+        """What matches keep of the event, or of one of its rows."""
+        if subject is self.itself:
+            return self.kept
+        return Kept(self.keeper, subject, self.kept)
 
     def steady(self) -> Mapping[str, Value]:
         """The summary facts that the profile decides, as a match keeps them."""
         if self.profile.facts is None:
-            self.profile.facts = self.keeper.snapshot(STEADY_SUMMARY, self.event, self.profile.kept)
+            self.profile.facts = self.kept.those(STEADY_SUMMARY)
         return self.profile.facts
 
     def varying(self) -> Mapping[str, Value]:
         """The other summary facts."""
         if self._facts is None:
-            self._facts = self.keeper.snapshot(VARYING_SUMMARY, self.event, self.kept)
+            self._facts = self.kept.those(VARYING_SUMMARY)
         return self._facts
 
 
 class Plan:
-    """One rule: `parts` for the screens, `add` for what passes them all."""
+    """One rule: `parts` for the screens, `add` for what passes them all; `bit` stands for it."""
 
     def __init__(
-        self, rule: Rule, detection: Detection, suppression: Suppression, *, seed_mode: bool
+        self,
+        rule: Rule,
+        detection: Detection,
+        suppression: Suppression,
+        bit: int,
+        *,
+        seed_mode: bool,
     ) -> None:
         seeded = seed_mode and bool(detection.seed)
         self.rule = rule
         self.detection = _seed_folding(rule.variant or detection, seeded=seeded)
+        self.bit = bit
         self.parts = (
             *needs(VIEWS[rule.view]),
             *split(inlined(rule.condition, rule.selections)),
         )
         self._suppression = suppression
-        self._filters = suppression.mask(rule, seeded=seeded)
         self._get = partial(getter, view=rule.view)
+        self._filters = suppression.mask(rule, seeded=seeded)
         named = (*rule.novel.key, *rule.novel.per) if rule.novel else ()
         self.is_steadily_novel = bool(named) and all(map(is_steady, named))
-        self._novel_fields = [(name, self._get(name)) for name in dict.fromkeys(named)]
+        self._novel_fields = tuple(dict.fromkeys(named))
 
     def add(
         self,
@@ -133,17 +144,19 @@ class Plan:
         subject: Subject,
         failed: Failed,
         settled: Settled | None = None,
-    ) -> bool:
+    ) -> None:
         """Add the matches on a subject for which all parts hold.
 
-        Returns whether there is none because what the rule sees is settled for the event's day,
-        and will not be for any other event of the profile on that day.
+        There is none where what the rule sees is settled for the event's day; where the profile
+        decides what it sees, the rule rests then.
         """
         rule, profile = self.rule, case.profile
         standing = profile.standings.get(rule.name) or self._standing(case, failed)
         seen = self._sighting(case, subject, standing) if rule.novel else None
         if seen and settled and settled(seen.key, day_of(case.event)):
-            return standing.sighting is not None
+            if standing.sighting is not None:
+                profile.rest(self.bit)
+            return
         if seen and not self._counts(subject):
             seen = msgspec.structs.replace(seen, counts=False)
         by = standing.by
@@ -151,18 +164,17 @@ class Plan:
             by = self._suppression.by(standing.unsure, rule.view, subject, failed) or by
         if by:
             found.append(self._match(case, UNTOLD, NOTHING, by, not rule.finding, seen))
-            return False
+            return
         verdict = self._verdict(case, subject, standing.verdicts)
         facts = self._facts(case, subject, standing)
         if rule.finding:
             found.append(self._match(case, verdict, facts, "", False, seen))
         if rule.signal:
             found.append(self._match(case, verdict, facts, "", True, seen))
-        return False
 
     def _standing(self, case: Case, failed: Failed) -> Standing:
         profile, filters = case.profile, self._suppression
-        standing = Standing(*filters.standing(case.event, profile, self._filters, failed))
+        standing = Standing(*filters.standing(case.itself, profile, self._filters, failed))
         case.profile.standings[self.rule.name] = standing
         return standing
 
@@ -170,8 +182,7 @@ class Plan:
         """What a novel rule sees; remembered where the profile decides it."""
         if standing.sighting is not None or self.rule.novel is None:
             return standing.sighting
-        known = case.profile.kept if self.is_steadily_novel else self._known(case)
-        values = case.keeper.snapshot(self._novel_fields, subject, known)
+        values = case.kept_of(subject).those(self._novel_fields)
         seen = sighting(self.rule.name, self.rule.novel, values)
         if self.is_steadily_novel:
             standing.sighting = seen
@@ -209,18 +220,14 @@ class Plan:
 
     def _facts(self, case: Case, subject: Subject, standing: Standing) -> Mapping[str, Value]:
         if standing.facts is None:
-            own = case.keeper.snapshot(self._steady_facts, subject, case.profile.kept)
+            own = case.kept.those(self._steady_facts)
             standing.facts = {**case.steady(), **own} if self.rule.finding else own
         if self.rule.brief and not self._varying_facts:
             return standing.facts
-        varying = case.keeper.snapshot(self._varying_facts, subject, self._known(case))
+        varying = case.kept_of(subject).those(self._varying_facts)
         if self.rule.finding:
             return {**standing.facts, **case.varying(), **varying}
         return {**standing.facts, **varying}
-
-    def _known(self, case: Case) -> dict[str, Value] | None:
-        """What other rules have read for their matches; rows each have their own."""
-        return None if self.rule.view else case.kept
 
     def _samples(self, facts: Mapping[str, Value]) -> tuple[Mapping[str, Value]]:
         return ({name: facts[name] for name in self.detection.fields if name in facts},)
@@ -252,21 +259,31 @@ class Plan:
         """
         if not self.rule.finding:
             return ()
-        fields: dict[str, Getter] = {}
+        fields: dict[str, None] = {}
         holding = [name for name in self._positive if self._selections[name](subject)]
         for name in (*holding, *deciding):
             for holds, tested in self._tests[name]:
                 if holds(subject):
                     fields.update(tested)
-        known = self._known(case)
-        return tuple(case.keeper.snapshot(fields.items(), subject, known).items())
+        return tuple(case.kept_of(subject).those(fields).items())
+
+    @cached_property
+    def is_of_target(self) -> bool:
+        """Whether a target decides all that the rule reads, to match and for its matches."""
+        read = {*self._novel_fields, *self._suppression.fields(self._filters)}
+        for each in self.rule.selections.values():
+            read.update(fields_of(each))
+        kept = {*self.rule.facts} - {RECEIVED}
+        return read.isdisjoint(OF_MOMENT) and kept.isdisjoint(OF_MOMENT)
 
     # What follows is for matches only, which are rare, and made at the first one.
 
     @cached_property
     def _judging(self) -> Sequence[str]:
         """The fields that severity and evidence depend on, beside the profile."""
-        named = {*self._positive, *(name for each in self.rule.escalations for name in each.when)}
+        named = {name for each in self.rule.escalations for name in each.when}
+        if self.rule.finding:
+            named.update(self._positive)
         fields = {field for name in sorted(named) for field in fields_of(self._inlined[name])}
         return [field for field in sorted(fields) if not is_steady(field)]
 
@@ -298,25 +315,22 @@ class Plan:
         return {name: evaluator(each, self._get) for name, each in self._inlined.items()}
 
     @cached_property
-    def _tests(self) -> Mapping[str, Sequence[tuple[Holds, Mapping[str, Getter]]]]:
+    def _tests(self) -> Mapping[str, Sequence[tuple[Holds, Mapping[str, None]]]]:
         """Per selection its tests, each with the fields it reads."""
         return {
-            name: [(evaluator(check, self._get), self._read_by(check)) for check in checks(e)]
+            name: [(evaluator(check, self._get), _read_by(check)) for check in checks(e)]
             for name, e in self.rule.selections.items()
         }
 
-    def _read_by(self, check: Check) -> Mapping[str, Getter]:
-        return {field: self._get(field) for field in fields_of(check) if field != KEYWORDS}
-
     @cached_property
-    def _steady_facts(self) -> Fields:
+    def _steady_facts(self) -> Sequence[str]:
         """Of what a match keeps, what the profile decides."""
-        return [(name, self._get(name)) for name in self._own_facts if is_steady(name)]
+        return [name for name in self._own_facts if is_steady(name)]
 
     @cached_property
-    def _varying_facts(self) -> Fields:
+    def _varying_facts(self) -> Sequence[str]:
         """Of what a match keeps, what the event or row decides."""
-        return [(name, self._get(name)) for name in self._own_facts if not is_steady(name)]
+        return [name for name in self._own_facts if not is_steady(name)]
 
     @cached_property
     def _own_facts(self) -> Sequence[str]:
@@ -328,6 +342,10 @@ class Plan:
             summary = () if self.rule.brief else SIGNAL_SUMMARY
             return [*dict.fromkeys((*summary, *self.rule.facts))]
         return [name for name in self.rule.facts if name not in SUMMARY]
+
+
+def _read_by(check: Check) -> Mapping[str, None]:
+    return {field: None for field in fields_of(check) if field != KEYWORDS}
 
 
 def _seed_folding(detection: Detection, *, seeded: bool) -> Detection:

@@ -7,6 +7,7 @@ invents, then by the caller.
 """
 
 from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any
 
 from ekswatch.audit.event import AuditEvent, Value
@@ -63,6 +64,7 @@ def reads_only(part: Expression, kind: Callable[[str], bool]) -> bool:
     return all(map(kind, fields_of(part)))
 
 
+@cache
 def is_of_event(field: str) -> bool:
     """Whether a field is the event's, and not that of a view's row."""
     return field == KEYWORDS or lookup(field) is not None
@@ -118,19 +120,17 @@ class Profile:
     """What was worked out for a caller's action.
 
     Shape: `rules` are the rules that it leaves possible, as bits. `facts` are the steady ones
-    of a match's summary, made at the first match, `kept` each steady field that some match has
-    asked for; `filters` what it says of some filters, by their bits; `standings` what is known
-    of a rule's matches, by its name. Novel rules rest for a cluster and a day once what they
-    see is settled.
+    of a match's summary, made at the first match; `filters` what it says of some filters, by
+    their bits; `standings` what is known of a rule's matches, by its name. Novel rules rest for
+    a cluster and a day once what they see is settled.
     """
 
-    __slots__ = ("_resting", "_rests_on", "facts", "filters", "kept", "rules", "standings")
+    __slots__ = ("_resting", "_rests_on", "facts", "filters", "rules", "standings")
 
     def __init__(self, rules: int) -> None:
         self.rules = rules
         self.facts: dict[str, Value] | None = None
         self.filters: dict[int, tuple[int, str]] = {}
-        self.kept: dict[str, Value] = {}
         self.standings: dict[str, Any] = {}
         self._rests_on = ("", "")
         self._resting = 0

@@ -7,13 +7,13 @@ is still possible. A rule without a part in a column keeps its bit.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import View
 from ekswatch.audit.vocabulary import is_header
-from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of
+from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of, itself
 from ekswatch.rules.fields import Getter, Subject
 from ekswatch.rules.profile import is_steady
 from ekswatch.rules.ruleset import Check, Expression, Not, Or
@@ -103,10 +103,10 @@ class Column:
         self.remembers = _place(parts[0][2]) == self.fields
         """Whether answers are kept by value."""
         self.constrained = 0
-        self._read: Callable[[Subject], Any] = _itself
+        self._read: Callable[[Subject], Any] = itself
         self._inside: Callable[[str], Callable[[Any], Any]] = getter
         if self.remembers:
-            self._read = _reader([getter(field) for field in self.fields])
+            self._read = _reader(self.fields, getter)
             self._inside = _value_of(self.fields)
         by_bit: defaultdict[int, list[Part]] = defaultdict(list)
         for part in parts:
@@ -130,7 +130,7 @@ class Column:
         except Exception as error:
             # A fact that cannot be computed fails the rules that need it, on this event only.
             for bit in bits_of(alive & self.constrained):
-                failed(self._name(bit), subject[0], error)
+                failed(self._name(bit), subject.event, error)
             return ~self.constrained
         tested, out = self._memo.get(value) or (0, 0) if self.remembers else (0, 0)
         asked = alive & self.constrained & ~tested
@@ -138,13 +138,13 @@ class Column:
             if asked & self._index.constrained:
                 asked |= self._index.constrained
                 out |= self._index.out(value)
-            false, broken = self._out(value, asked & ~self._index.constrained, subject[0], failed)
+            false, broken = self._out(value, asked & ~self._index.constrained, subject, failed)
             if self.remembers:
                 self._remember(value, tested | (asked & ~broken), out | false)
             out |= false | broken
         return ~out
 
-    def _out(self, value: Any, asked: int, event: AuditEvent, failed: Failed) -> tuple[int, int]:
+    def _out(self, value: Any, asked: int, subject: Subject, failed: Failed) -> tuple[int, int]:
         """Of the bits asked for: those whose parts do not hold, and those that raised."""
         false = broken = 0
         for bit in bits_of(asked):
@@ -157,7 +157,7 @@ class Column:
             except Exception as error:
                 # One broken rule must not lose the batch: it is counted, and alarmed on.
                 broken |= bit
-                failed(name, event, error)
+                failed(name, subject.event, error)
         return false, broken
 
     def _remember(self, value: Any, tested: int, out: int) -> None:
@@ -237,25 +237,21 @@ def _rank(column: Column) -> tuple[bool, bool, int, int, int, tuple[str, ...]]:
     )
 
 
-def _itself(subject: Subject) -> Subject:
-    return subject
-
-
-def _reader(getters: Sequence[Getter]) -> Callable[[Subject], Any]:
-    if len(getters) == 1:
+def _reader(fields: Sequence[str], getter: Callable[[str], Getter]) -> Callable[[Subject], Any]:
+    """The function that reads the field's value, or a tuple of the values of all fields."""
+    getters = [getter(field) for field in fields]
+    if len(fields) == 1:
         return getters[0]
-    return lambda subject: tuple([get(subject) for get in getters])
+    if not fields or KEYWORDS in fields:
+        return lambda subject: tuple([get(subject) for get in getters])
+    return itemgetter(*fields)
 
 
 def _value_of(fields: tuple[str, ...]) -> Callable[[str], Callable[[Any], Any]]:
     """How a test finds a field's value in what a column has read."""
     if len(fields) == 1:
-        return lambda _: lambda value: value
-    return lambda field: partial(_nth, fields.index(field))
-
-
-def _nth(index: int, values: Sequence[Any]) -> Any:
-    return values[index]
+        return lambda _: itself
+    return lambda field: itemgetter(fields.index(field))
 
 
 def is_short(value: Any) -> bool:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.views import NO_ROW
-from ekswatch.rules.expression import ALWAYS, implied, inlined, split
+from ekswatch.rules.expression import ALWAYS, fields_of, implied, inlined, split
 from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.profile import Profile, is_of_event, is_steady, reads_only
 from ekswatch.rules.ruleset import Filter, Rule
@@ -61,8 +60,13 @@ class Suppression:
         self._views[rule.view] = self._views.get(rule.view, 0) | mask
         return mask
 
+    def fields(self, mask: int) -> set[str]:
+        """The fields that these filters read."""
+        found = (self.filters[bit.bit_length() - 1] for bit in bits_of(mask))
+        return {f for each in found for part in each.selections.values() for f in fields_of(part)}
+
     def standing(
-        self, event: AuditEvent, profile: Profile, mask: int, failed: Failed
+        self, itself: Subject, profile: Profile, mask: int, failed: Failed
     ) -> tuple[int, str]:
         """What the event's profile says of these filters: those to be asked, and one that holds.
 
@@ -77,7 +81,7 @@ class Suppression:
             raised.append(error)
             failed(name, event, error)
 
-        possible = self._steady.passing((event, NO_ROW), mask, noted)
+        possible = self._steady.passing(itself, mask, noted)
         sure = possible & ~self._unsure
         first = sure & -sure
         name = self.filters[first.bit_length() - 1].name if first else ""
@@ -96,7 +100,7 @@ class Suppression:
             unsure = self._screen(view).passing(subject, unsure, failed)
         for bit in bits_of(unsure):
             found = self.filters[bit.bit_length() - 1]
-            if not found.expires or subject[0].at.date().isoformat() <= found.expires:
+            if not found.expires or subject.event.at.date().isoformat() <= found.expires:
                 return found.name
         return ""
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from ekswatch.audit.event import Value
-from ekswatch.rules.expression import Holds, evaluator
+from ekswatch.rules.expression import Holds, evaluator, itself
 from ekswatch.rules.fields import Getter, Subject, getter
 from ekswatch.rules.kept import Keeper
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Op, Or, Scalar, Use
@@ -248,7 +248,7 @@ def _needs_every(group: Group, wanted: bool) -> bool:
 
 
 def _itself(_: str) -> Callable[[Any], Any]:
-    return lambda value: value
+    return itself
 
 
 def _readable(check: Check, value: Scalar) -> Scalar:

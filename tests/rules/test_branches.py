@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.views import rows
+from ekswatch.audit.views import EventRow, Rows
 from ekswatch.rules.branches import (
     MAX_COMPARISONS,
     Branch,
@@ -21,7 +21,7 @@ from ekswatch.rules.branches import (
 )
 from ekswatch.rules.drafts import RuleDraft
 from ekswatch.rules.expression import evaluator
-from ekswatch.rules.fields import Subject, getter
+from ekswatch.rules.fields import getter
 from ekswatch.rules.reach import why_silent
 from ekswatch.rules.ruleset import NEVER, And, Check, Expression, Not, Or
 from ekswatch.rules.sources import read_sources
@@ -150,7 +150,7 @@ def test_what_is_called_impossible_never_happened() -> None:
     """No event meets two shipped selections of which lint says that together none can."""
     events, silent = happened(), 0
     for view, named in selections().items():
-        subjects: list[Subject] = [(event, row) for event in events for row in rows(event, view)]
+        subjects = [row for event in events for row in Rows(EventRow(event))[view]]
         met = {
             selection: {i for i, subject in enumerate(subjects) if holds(subject)}
             for selection in named

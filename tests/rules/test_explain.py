@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.views import EventRow
 from ekswatch.rules import trial
 from ekswatch.rules.compile import compile_ruleset
 from ekswatch.rules.engine import Engine
@@ -305,7 +306,7 @@ def tried(expression: Expression, held: dict[str, bool]) -> trial.Node:
     """An expression over annotations, of which those that hold are there."""
     there = {name: "yes" for name, is_there in held.items() if is_there}
     event = build.event(annotations=there)
-    return trial.Tester().tried(expression, {}, "", (event, {}))
+    return trial.Tester().tried(expression, {}, "", EventRow(event))
 
 
 def leaf(name: str) -> Check:

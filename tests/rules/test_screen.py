@@ -3,7 +3,7 @@
 from functools import partial
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.audit.views import NO_ROW, VIEWS
+from ekswatch.audit.views import VIEWS, EventRow
 from ekswatch.rules.expression import ALWAYS, implied, split
 from ekswatch.rules.fields import Subject, getter
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Or
@@ -26,7 +26,7 @@ def failed(name: str, _: AuditEvent, error: Exception) -> None:
 
 
 def subject(**fields: object) -> Subject:
-    return build.event(**fields), NO_ROW
+    return EventRow(build.event(**fields))
 
 
 def parts(*expressions: Expression) -> list[Part]:

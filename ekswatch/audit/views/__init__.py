@@ -31,17 +31,18 @@ from ekswatch.audit.views import (
     webhook,
     workload,
 )
-from ekswatch.audit.views.row import NO_ROW, Row
+from ekswatch.audit.views.row import EventRow, Row
 from ekswatch.audit.views.workload import PODS, Pod, read_pod
 from ekswatch.audit.views.written import WRITES, Target
+from ekswatch.audit.vocabulary import EVENT
 
 __all__ = [
     "CLUSTER",
     "DELIVERY",
     "FINDING",
     "LIST",
-    "NO_ROW",
     "VIEWS",
+    "EventRow",
     "Row",
     "Rows",
     "View",
@@ -88,7 +89,7 @@ def _written(
 
 
 VIEWS: Mapping[str, View] = {
-    "": View("The audit event itself.", of_event=lambda _: (NO_ROW,)),
+    EVENT: View("The audit event itself."),
     "pod": _written(
         "One row per pod spec that is written, in a workload of any of the nine kinds.",
         PODS,
@@ -214,11 +215,13 @@ VIEWS: Mapping[str, View] = {
 class Rows(dict[str, tuple[Row, ...]]):
     """The rows of one event by view, made when they are first asked for.
 
+    Those of other views have the event's own fields, too.
     Never raises for what a body holds. Raises: KeyError for an unknown view.
     """
 
-    def __init__(self, event: AuditEvent) -> None:
-        self._event = event
+    def __init__(self, itself: EventRow) -> None:
+        self._itself = itself
+        self[EVENT] = (itself,)
 
     def __missing__(self, name: str) -> tuple[Row, ...]:
         view = VIEWS[name]
@@ -226,13 +229,13 @@ class Rows(dict[str, tuple[Row, ...]]):
         if view.of_pod is not None and self._pod is not None:
             made = view.of_pod(self._pod)
         elif view.of_event is not None:
-            made = view.of_event(self._event)
-        self[name] = made
+            made = view.of_event(self._itself.event)
+        self[name] = made = tuple([row.within(self._itself) for row in made])
         return made
 
     @cached_property
     def _pod(self) -> Pod | None:
-        return read_pod(self._event)
+        return read_pod(self._itself.event)
 
 
 def rows(event: AuditEvent, view: str) -> tuple[Row, ...]:
@@ -240,4 +243,4 @@ def rows(event: AuditEvent, view: str) -> tuple[Row, ...]:
 
     Never raises for what a body holds. Raises: KeyError for an unknown view.
     """
-    return tuple(row.whole() for row in Rows(event)[view])
+    return tuple(row.whole() for row in Rows(EventRow(event))[view])

@@ -1,10 +1,12 @@
-"""Row: what a rule sees of one pod, container, grant, ..."""
+"""Row: what a rule sees of an event, or of one pod, container, grant, ... in it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from ekswatch.audit.event import Json, Value
+from ekswatch.audit.event import AuditEvent, Json, Value
+from ekswatch.audit.vocabulary import Read, reader
 
 Source = TypeVar("Source")
 
@@ -45,6 +47,21 @@ class Row(dict[str, Value]):
         value = self[field]
         return default if value is None else value
 
+    @property
+    def event(self) -> AuditEvent:
+        """The event that the row is of. Raises: LookupError for a row that is of none."""
+        if self._within is None:
+            raise LookupError("a row of no event")
+        return self._within.event
+
+    def within(self, outer: "Row") -> "Row":
+        """This row, with what nothing around it has read from the outer one."""
+        if self._within is None:
+            self._within = outer
+        elif self._within is not outer:
+            self._within.within(outer)
+        return self
+
     def whole(self) -> "Row":
         """The same with every field that says something, and no other."""
         found = Row()
@@ -74,5 +91,30 @@ class Row(dict[str, Value]):
         return names if self._within is None else names + self._within._names()
 
 
-NO_ROW = Row()
-"""The one row of the event view: all fields are the event's."""
+class EventRow(Row):
+    """The one row of the event view: all fields are the event's, as the vocabulary reads them."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: AuditEvent) -> None:
+        self._event = event
+        self._parts = ()
+        self._within = None
+
+    @property
+    def event(self) -> AuditEvent:
+        return self._event
+
+    def __missing__(self, field: str) -> Value:
+        read = _reader(field)
+        value = self[field] = None if read is None else read(self._event)
+        return value
+
+
+@cache
+def _reader(field: str) -> Read | None:
+    """How an event's field is read; None for one that only the rows of other views have."""
+    try:
+        return reader(field)
+    except KeyError:
+        return None
