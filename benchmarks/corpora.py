@@ -4,7 +4,8 @@ import base64
 import gzip
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -43,16 +44,17 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Lines of an audit log. `lines(n)` gives those of pass n; `fresh` if each pass has new ones.
+    """Lines of an audit log. `lines(n)` gives those of pass n, each of which has new ones.
 
-    `about` says in a phrase where they come from.
+    `about` says in a phrase where they come from. `per_rule_set` if each rule set is to have
+    passes of its own.
     """
 
     name: str
     about: str
     size: int
     lines: Callable[[int], Sequence[str]]
-    fresh: bool = False
+    per_rule_set: bool = False
 
 
 @cache
@@ -78,7 +80,7 @@ def corpora(size: int) -> tuple[Corpus, ...]:
 def benign(size: int) -> Corpus:
     """The recorded mix, thinned by whole blocks of consecutive events so that its shares stay."""
     lines = thinned(recorded(), size)
-    return Corpus("benign mix", "recorded benign log", len(lines), lambda _: lines)
+    return Corpus("benign mix", "recorded benign log", len(lines), Renewable(lines))
 
 
 def adversarial(size: int) -> Corpus:
@@ -92,7 +94,7 @@ def adversarial(size: int) -> Corpus:
         return [*disguised(lines, seed=SEED + number)]
 
     about = "recorded events, unique user, agent, address, object name in each"
-    return Corpus("adversarial", about, len(lines), made, fresh=True)
+    return Corpus("adversarial", about, len(lines), made, per_rule_set=True)
 
 
 def thinned(lines: Sequence[str], size: int, *, block: int = 100) -> tuple[str, ...]:
@@ -103,6 +105,60 @@ def thinned(lines: Sequence[str], size: int, *, block: int = 100) -> tuple[str, 
     wanted = max(size // block, 1)
     chosen = (blocks[number * len(blocks) // wanted] for number in range(wanted))
     return tuple(line for block_ in chosen for line in block_)[:size]
+
+
+class Renewable:
+    """Lines of a log in each pass of which the objects that it creates have other names.
+
+    Controllers name what they make at random, so tomorrow's pods are not today's. Only those
+    random parts of names change, wherever they stand, each to one that looks alike.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        parts = {part for line in lines for part in _random_parts(orjson.loads(line))}
+        self._lines = [_cut(line, parts) for line in lines]
+        self._parts = parts
+
+    def __call__(self, number: int) -> list[str]:
+        turned = _turned_by(number)
+        names = {part: part.translate(turned) for part in self._parts}
+        return ["".join([names.get(piece, piece) for piece in line]) for line in self._lines]
+
+
+ALPHABETS = ("bcdf", "ghjklmnpqrstvwxz", "ae", "2456789", "013")
+"""Letters and digits that may take each other's place: what has no vowels or is hexadecimal
+stays so."""
+
+_words = re.compile(r"[a-z0-9]{5,16}").finditer
+_is_random = re.compile(
+    r"(?=[a-z]*[0-9])[a-f0-9]{8,16}|[bcdfghjklmnpqrstvwxz2456789]{5,10}"
+).fullmatch
+
+
+def _random_parts(event: Event) -> Iterator[str]:
+    """The parts of the name of an object that the event creates which look made at random."""
+    if event["verb"] == "create":
+        answered = (event.get("responseObject") or {}).get("metadata") or {}
+        name = event.get("objectRef", {}).get("name") or answered.get("name") or ""
+        yield from (part for part in re.split(r"[-.]", name) if _is_random(part))
+
+
+def _cut(line: str, parts: Container[str]) -> tuple[str, ...]:
+    """The line in pieces, of which every second one is such a part."""
+    pieces, end = [], 0
+    for found in _words(line):
+        if found[0] in parts:
+            pieces += [line[end : found.start()], found[0]]
+            end = found.end()
+    return (*pieces, line[end:])
+
+
+def _turned_by(number: int) -> dict[int, str]:
+    return {
+        ord(letter): letters[(place + number) % len(letters)]
+        for letters in ALPHABETS
+        for place, letter in enumerate(letters)
+    }
 
 
 def repeated(lines: Sequence[str], size: int) -> tuple[str, ...]:
@@ -141,9 +197,14 @@ def is_workload_write(event: Event) -> bool:
 
 def _chosen(name: str, about: str, wanted: Callable[[Event], bool], size: int) -> Corpus:
     found = [line for line in recorded() if wanted(orjson.loads(line))]
-    lines = repeated(found, size)
     again = f", {len(found):,} repeated" if len(found) < size else ""
-    return Corpus(name, f"{about} of the recorded log{again}", len(lines), lambda _: lines)
+    renewable, times = Renewable(found), -(-size // len(found))
+
+    def lines(number: int) -> Sequence[str]:
+        passes = range(number * times, (number + 1) * times)
+        return [line for each in passes for line in renewable(each)][:size]
+
+    return Corpus(name, f"{about} of the recorded log{again}", size, lines)
 
 
 def _resource(event: Event) -> str:

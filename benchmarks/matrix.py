@@ -83,7 +83,8 @@ def _measure(
     corpus: Corpus, batch: int, sets: Mapping[str, Ruleset], rounds: int
 ) -> tuple[list[Cell], dict[str, Spread]]:
     engines = {name: Ours(ruleset) for name, ruleset in sets.items()}
-    works = _fresh(corpus, batch, engines) if corpus.fresh else _same(corpus, batch, engines)
+    passes = _of_each if corpus.per_rule_set else _of_all
+    works = passes(corpus, batch, engines)
     first, times = alternate(works, rounds)
     lines = payloads(corpus.lines(-1), batch)
     cells = [
@@ -95,22 +96,26 @@ def _measure(
     return cells, grown
 
 
-def _same(
+def _of_all(
     corpus: Corpus, batch: int, engines: Mapping[str, Ours]
 ) -> Callable[[int], Mapping[str, Work]]:
-    made = payloads(corpus.lines(0), batch)
-    works: dict[str, Work] = {
-        FLOOR: partial(floor, made),
-        READING: partial(read, made),
-        **{name: partial(judge, engine, made) for name, engine in engines.items()},
-    }
-    return lambda _: works
+    """New events in every round, the same for all rule sets."""
+
+    def works(number: int) -> dict[str, Work]:
+        made = payloads(corpus.lines(number), batch)
+        return {
+            FLOOR: partial(floor, made),
+            READING: partial(read, made),
+            **{name: partial(judge, engine, made) for name, engine in engines.items()},
+        }
+
+    return works
 
 
-def _fresh(
+def _of_each(
     corpus: Corpus, batch: int, engines: Mapping[str, Ours]
 ) -> Callable[[int], Mapping[str, Work]]:
-    """Events of its own for every rule set in every round, each with its own floor."""
+    """New events for every rule set in every round, each with its own floor."""
 
     def works(number: int) -> dict[str, Work]:
         found: dict[str, Work] = {}
@@ -148,7 +153,7 @@ def _cell(
     times: Mapping[str, Sequence[float]],
     matches: int,
 ) -> Cell:
-    below = _floor_of(name) if corpus.fresh else FLOOR
+    below = _floor_of(name) if corpus.per_rule_set else FLOOR
     us = 1e6 / corpus.size
     return Cell(
         corpus=corpus.name,

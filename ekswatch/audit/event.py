@@ -21,6 +21,7 @@ import msgspec
 from ekswatch.audit.lenient import Json as Json
 from ekswatch.audit.lenient import Value as Value
 from ekswatch.audit.lenient import flag, mapping, objects, text
+from ekswatch.audit.memory import Memory
 from ekswatch.audit.places import NOWHERE, Place, Places
 
 T = TypeVar("T")
@@ -243,23 +244,21 @@ def _lenient_head(body: Json) -> Head:
     )
 
 
-MEMO_ENTRIES = 1_024
+MEMO_ENTRIES = 512
 MEMO_BYTES = 2_048
 """Longer texts than these are read again each time, so that no event can fill the memory."""
 
 
 def _remembered(read: Callable[[Json], T]) -> Callable[[bytes], T]:
     """The reader of a JSON object that mostly repeats, as of the caller's token."""
-    memo: dict[bytes, T] = {}
+    memory: Memory[bytes, T] = Memory(MEMO_ENTRIES)
 
     def reader(raw: bytes) -> T:
-        found = memo.get(raw)
+        found = memory.get(raw)
         if found is None:
             found = read(_body(msgspec.Raw(raw)))
             if len(raw) <= MEMO_BYTES:
-                if len(memo) >= MEMO_ENTRIES:
-                    memo.clear()
-                memo[raw] = found
+                memory.put(raw, found)
         return found
 
     return reader

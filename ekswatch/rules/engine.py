@@ -89,13 +89,13 @@ class Engine:
         What a novel rule sees and `settled` says is decided for that day makes no match.
         """
         found: list[Match] = []
-        known, novel = self._profiles.profile, self._novel
+        lately, novel = self._profiles.lately, self._novel
         cluster = settled.cluster if settled else ""
         for event in self._located(events, self._places) if self._places else events:
             if event.stage == "RequestReceived":
                 continue
             key = profile_key(event)
-            profile = known(key)
+            profile = lately(key) or self._profiles.profile(key)
             if profile is None:
                 profile = self._profile(event, key)
                 self._judge(event, profile, profile.rules, found, settled)
@@ -175,7 +175,7 @@ class Engine:
         if bits & target.open:
             self._judge(event, profile, bits & target.open, found, settled)
             target.open = self._open(target.open, found[start:])
-        found += target.told(event)
+        found += target.told(event, self._keeper)
         if target.matches and len(found) > start + len(target.matches):
             found[start:] = sorted(found[start:], key=attrgetter("document"))
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from ekswatch.audit.event import AuditEvent, Value
+from ekswatch.audit.memory import Memory
 from ekswatch.audit.redact import redact
 from ekswatch.audit.views import Row
 from ekswatch.rules.profile import is_of_event
@@ -18,7 +19,7 @@ AUDIT_ID_CHARACTERS = 64
 """The API server's own have 36; a caller can choose one of any length (header Audit-ID)."""
 DIGEST_DIGITS = 16
 
-MEMO_ENTRIES = 4_096
+MEMO_ENTRIES = 2_048
 MEMO_CHARACTERS = 256
 
 PLAIN = frozenset({"requestReceivedTimestamp", "stageTimestamp"})
@@ -49,7 +50,7 @@ class Keeper:
     __slots__ = ("_memo",)
 
     def __init__(self) -> None:
-        self._memo: dict[str, str] = {}
+        self._memo: Memory[str, str] = Memory(MEMO_ENTRIES)
 
     def keep(self, value: Any) -> Value:
         """The value as a match keeps it; None for nothing, and for an empty list."""
@@ -67,9 +68,7 @@ class Keeper:
     def _text(self, text: str) -> str:
         known = redact(text)
         if len(text) <= MEMO_CHARACTERS:
-            if len(self._memo) >= MEMO_ENTRIES:
-                self._memo.clear()
-            self._memo[text] = known
+            self._memo.put(text, known)
         return known
 
 

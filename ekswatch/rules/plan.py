@@ -28,7 +28,7 @@ from ekswatch.rules.profile import Profile, is_steady
 from ekswatch.rules.ruleset import Check, Expression, Rule
 from ekswatch.rules.screen import Failed, is_short, is_typed, needs
 from ekswatch.rules.suppression import Suppression
-from ekswatch.rules.target import OF_MOMENT, RECEIVED
+from ekswatch.rules.target import OF_MOMENT, OF_REQUEST
 
 NOTHING: Mapping[str, Value] = {}
 NO_SAMPLES: tuple[Mapping[str, Value], ...] = (NOTHING,)
@@ -273,7 +273,7 @@ class Plan:
         read = {*self._novel_fields, *self._suppression.fields(self._filters)}
         for each in self.rule.selections.values():
             read.update(fields_of(each))
-        kept = {*self.rule.facts} - {RECEIVED}
+        kept = {*self.rule.facts} - OF_REQUEST
         return read.isdisjoint(OF_MOMENT) and kept.isdisjoint(OF_MOMENT)
 
     # What follows is for matches only, which are rare, and made at the first one.

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from ekswatch.audit.event import AuditEvent
+from ekswatch.audit.memory import Memory
 from ekswatch.audit.views import View
 from ekswatch.audit.vocabulary import is_header
 from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of, itself
@@ -18,9 +19,8 @@ from ekswatch.rules.fields import Getter, Subject
 from ekswatch.rules.profile import is_steady
 from ekswatch.rules.ruleset import Check, Expression, Not, Or
 
-MEMO_ENTRIES = 1_024
-"""Values remembered per column; when it is full it is emptied, as attackers choose the values.
-The recorded log needs less than 300; every one costs each collection of garbage."""
+MEMO_ENTRIES = 512
+"""Values remembered per column. The recorded log needs less than 300."""
 
 MEMO_CHARACTERS = 256
 MEMO_MEMBERS = 32
@@ -117,7 +117,7 @@ class Column:
         self._parts = by_bit
         self._tests: dict[int, tuple[str, tuple[Holds, ...]]] = {}
         """Made when they are first needed: most of them never are."""
-        self._memo: dict[Any, tuple[int, int]] = {}
+        self._memo: Memory[Any, tuple[int, int]] = Memory(MEMO_ENTRIES)
 
     def __len__(self) -> int:
         """How many values are remembered."""
@@ -162,9 +162,7 @@ class Column:
 
     def _remember(self, value: Any, tested: int, out: int) -> None:
         if is_short(value):
-            if value not in self._memo and len(self._memo) >= MEMO_ENTRIES:
-                self._memo.clear()
-            self._memo[value] = tested, out
+            self._memo.put(value, (tested, out))
 
     def _made(self, bit: int) -> tuple[str, tuple[Holds, ...]]:
         parts = self._parts[bit]

@@ -5,34 +5,46 @@ which ID. Most requests are of this kind, and most come again: leases, watches, 
 Their matches differ in time and ID alone, so they are found once and told again.
 """
 
-from collections.abc import Hashable, Sequence
+import re
+from collections.abc import Hashable, Mapping, Sequence
 
 import msgspec
 
-from ekswatch.audit.event import NO_BODY, AuditEvent
-from ekswatch.rules.kept import ids_of
+from ekswatch.audit.event import NO_BODY, AuditEvent, Value
+from ekswatch.audit.memory import Memory
+from ekswatch.audit.views import EventRow
+from ekswatch.rules.kept import Keeper, Kept, ids_of
 from ekswatch.rules.match import Match
 from ekswatch.rules.novelty import day_of
 from ekswatch.rules.profile import Profile
 
-MEMO_ENTRIES = 4_096
-"""Targets remembered; when there are more all are forgotten. What comes again does so soon."""
+MEMO_ENTRIES = 2_048
 
 MEMO_CHARACTERS = 1_024
 MEMO_MATCHES = 32
 """Those with longer names or more matches are judged anew, so that no event can fill the memory."""
 
-RECEIVED = "requestReceivedTimestamp"
-"""The one field that a match may keep although requests for one target differ in it."""
+OF_REQUEST = frozenset({"requestReceivedTimestamp", "requestURI"})
+"""Fields in which requests for one target differ, but that a match may keep."""
 
 OF_MOMENT = frozenset(
     {
         *("auditID", "requestReceivedTimestamp", "stageTimestamp"),
-        *("kind", "apiVersion"),
+        *("kind", "apiVersion", "requestURI", "request.query"),
         *("objectRef.uid", "objectRef.resourceVersion", "objectRef.apiVersion"),
     }
 )
 """The fields that differ between requests for one target; a test holds that no others do."""
+
+
+_passing = re.compile(r"(?:^|&)(?:resourceVersion|timeout|timeoutSeconds|continue)=[^&]*")
+"""Parameters that are others in every watch and list, and that no field holds by itself."""
+
+
+def asked_for(uri: str) -> str:
+    """The request URI without the parameters that say only how and since when to answer."""
+    path, mark, query = uri.partition("?")
+    return f"{path}?{_passing.sub('', query)}" if mark else uri
 
 
 def target_key(event: AuditEvent, profile: Profile, cluster: str) -> Hashable | None:
@@ -46,7 +58,7 @@ def target_key(event: AuditEvent, profile: Profile, cluster: str) -> Hashable | 
         day_of(event),
         event.at.toordinal(),
         event.objectRef.name,
-        event.requestURI,
+        asked_for(event.requestURI),
         event.user.uid,
         acting and acting.uid,
         event.stage,
@@ -61,14 +73,14 @@ class Target:
     rules that are to be asked again, as bits.
     """
 
-    __slots__ = ("_timed", "matches", "open")
+    __slots__ = ("_own", "matches", "open")
 
     def __init__(self, matches: Sequence[Match], open_: int) -> None:
         self.matches = tuple(matches)
         self.open = open_
-        self._timed = any(RECEIVED in match.facts for match in matches)
+        self._own = any(not OF_REQUEST.isdisjoint(match.facts) for match in matches)
 
-    def told(self, event: AuditEvent) -> list[Match]:
+    def told(self, event: AuditEvent, keeper: Keeper) -> list[Match]:
         """The matches as those of another event."""
         if not self.matches:
             return []
@@ -77,41 +89,39 @@ class Target:
             msgspec.structs.replace(match, first_seen=at, last_seen=at, audit_ids=ids)
             for match in self.matches
         ]
-        return [_timed(match, event) for match in told] if self._timed else told
+        if not self._own:
+            return told
+        own = Kept(keeper, EventRow(event)).those(OF_REQUEST)
+        return [_with(match, own) for match in told]
 
 
 class Targets:
-    """The memory of targets; bounded."""
+    """The memory of targets."""
 
-    __slots__ = ("_targets", "get")
+    __slots__ = ("_memory", "get")
 
     def __init__(self) -> None:
-        self._targets: dict[Hashable, Target] = {}
-        self.get = self._targets.get
+        self._memory: Memory[Hashable, Target] = Memory(MEMO_ENTRIES)
+        self.get = self._memory.get
 
     def __len__(self) -> int:
-        return len(self._targets)
+        return len(self._memory)
 
     def remember(self, event: AuditEvent, key: Hashable, target: Target) -> None:
-        if len(target.matches) > MEMO_MATCHES or _characters(event) > MEMO_CHARACTERS:
-            return
-        if len(self._targets) >= MEMO_ENTRIES:
-            self._targets.clear()
-        self._targets[key] = target
+        if len(target.matches) <= MEMO_MATCHES and _characters(event) <= MEMO_CHARACTERS:
+            self._memory.put(key, target)
 
 
-def _timed(match: Match, event: AuditEvent) -> Match:
-    """The match with the event's own time, where it keeps one."""
-    if RECEIVED not in match.facts:
+def _with(match: Match, own: Mapping[str, Value]) -> Match:
+    """The match with the event's own values, of the fields that it keeps."""
+    if OF_REQUEST.isdisjoint(match.facts):
         return match
-    received = {RECEIVED: event.requestReceivedTimestamp}
-    return msgspec.structs.replace(
-        match,
-        facts={**match.facts, **received},
-        samples=tuple(
-            [{**each, **received} if RECEIVED in each else each for each in match.samples]
-        ),
-    )
+    facts, samples = _replaced(match.facts, own), [_replaced(each, own) for each in match.samples]
+    return msgspec.structs.replace(match, facts=facts, samples=tuple(samples))
+
+
+def _replaced(values: Mapping[str, Value], own: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {name: own.get(name, value) for name, value in values.items()}
 
 
 def _characters(event: AuditEvent) -> int:

@@ -25,6 +25,7 @@ from ekswatch.rules.target import (
     OF_MOMENT,
     Target,
     Targets,
+    asked_for,
     target_key,
 )
 from tests.rules import build
@@ -54,10 +55,37 @@ def another(event: AuditEvent) -> AuditEvent:
         kind="another",
         apiVersion="another",
         auditID="another",
+        requestURI=since(event.requestURI, 7),
         objectRef=ref,
         requestReceivedTimestamp=f"{event.requestReceivedTimestamp[:10]}T23:59:59.000000Z",
         stageTimestamp="another",
     )
+
+
+def since(uri: str, version: int) -> str:
+    """The request with parameters that say since when and for how long to answer."""
+    if "?" not in uri:
+        return uri
+    uri = uri.replace("resourceVersion=0&", f"resourceVersion={version}&")
+    return f"{uri}&resourceVersion={version}&timeoutSeconds={version}&timeout={version}s"
+
+
+@pytest.mark.parametrize(
+    ("uri", "target"),
+    [
+        ("/api/v1/pods?resourceVersion=7&watch=true&timeoutSeconds=9", "/api/v1/pods?&watch=true"),
+        ("/api/v1/pods?timeout=5s", "/api/v1/pods?"),
+        ("/api/v1/pods?limit=500&continue=abc", "/api/v1/pods?limit=500"),
+        ("/a&timeout=5s&b", "/a&timeout=5s&b"),
+        ("/api/v1/pods?labelSelector=x%26timeout=5", "/api/v1/pods?labelSelector=x%26timeout=5"),
+        ("/api/v1/pods?xtimeout=5&dryRun=All", "/api/v1/pods?xtimeout=5&dryRun=All"),
+        ("/api?a=1?timeout=5", "/api?a=1?timeout=5"),
+        ("", ""),
+    ],
+)
+def test_what_is_asked_for_is_not_since_when(uri: str, target: str) -> None:
+    """Parameters that are others each time are left out, of the query alone."""
+    assert asked_for(uri) == target
 
 
 def test_what_a_key_decides_depends_on_nothing_else() -> None:
@@ -171,17 +199,24 @@ def test_a_rule_on_the_moment_is_asked_each_time(tmp_path: Path) -> None:
 
 def test_a_match_keeps_the_time_of_its_own_event(tmp_path: Path) -> None:
     """Time and audit ID are those of each request, wherever a match shows them."""
-    build.detection(tmp_path, build.document("rule", GET, fields=["requestReceivedTimestamp"]))
+    fields = ["requestReceivedTimestamp", "requestURI"]
+    build.detection(tmp_path, build.document("rule", GET, fields=fields))
     times = ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", "2026-11-20T12:00:00Z")
-    made = [build.event(auditID=time, requestReceivedTimestamp=time) for time in times]
+    uris = [f"/api/v1/pods?resourceVersion={number}" for number in (7, 8, 9)]
+    made = [
+        build.event(auditID=time, requestReceivedTimestamp=time, requestURI=uri)
+        for time, uri in zip(times, uris, strict=True)
+    ]
 
     found = build.engine(tmp_path).match(made)
 
     assert [match.audit_ids for match in found] == [(time,) for time in times]
     assert [match.last_seen.hour for match in found] == [10, 11, 12]
     assert [match.facts["requestReceivedTimestamp"] for match in found] == [*times]
+    assert [match.facts["requestURI"] for match in found] == uris
     assert [match.samples for match in found] == [
-        ({"requestReceivedTimestamp": time},) for time in times
+        ({"requestReceivedTimestamp": time, "requestURI": uri},)
+        for time, uri in zip(times, uris, strict=True)
     ]
 
 
