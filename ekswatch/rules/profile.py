@@ -44,7 +44,7 @@ OF_CALLER = frozenset(
         *("sourceIPs", "source.address", "source.addresses", "source.class"),
         *("source.network", "source.country", "source.city", "source.asn", "source.as_org"),
         *("source.any_public", "userAgent", "client.family"),
-        *("responseStatus.reason", "responseStatus.message", "admission.violations"),
+        "responseStatus.reason",
     }
 )
 """Header fields that depend on the caller alone, or on both."""
@@ -105,7 +105,6 @@ def profile_key(event: AuditEvent) -> Hashable:
         status.code,
         status.status,
         status.reason,
-        status.message,
         bytes(event.annotations_json),
         user.username,
         user.groups,
@@ -183,7 +182,7 @@ def _action_characters(event: AuditEvent) -> int:
 def _caller_characters(event: AuditEvent) -> int:
     user, acting = event.user, event.impersonatedUser
     groups, size = "\n".join(user.groups), len(user.username) + len(event.userAgent)
-    size += len(event.responseStatus.message) + len(event.responseStatus.reason)
+    size += len(event.responseStatus.reason)
     if acting:
         size += len(acting.username) + len("\n".join(acting.groups))
     size += len(groups) + len("\n".join(event.sourceIPs)) + len(event.objectRef.namespace)

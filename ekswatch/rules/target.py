@@ -59,6 +59,7 @@ def target_key(event: AuditEvent, profile: Profile, cluster: str) -> Hashable | 
         event.at.toordinal(),
         event.objectRef.name,
         asked_for(event.requestURI),
+        event.responseStatus.message,
         event.user.uid,
         acting and acting.uid,
         event.stage,
@@ -127,4 +128,5 @@ def _replaced(values: Mapping[str, Value], own: Mapping[str, Value]) -> Mapping[
 def _characters(event: AuditEvent) -> int:
     user, acting = event.user, event.impersonatedUser
     size = len(event.objectRef.name) + len(event.requestURI) + len(user.uid)
+    size += len(event.responseStatus.message)
     return size + len(event.stage) + len(event.level) + (len(acting.uid) if acting else 0)
