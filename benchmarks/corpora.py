@@ -64,13 +64,14 @@ def recorded() -> tuple[str, ...]:
 
 
 def corpora(size: int) -> tuple[Corpus, ...]:
-    """The four corpora; the benign mix has `size` events, or all when there are fewer.
+    """The corpora; the benign mix has `size` events, or all when there are fewer.
 
     The others are smaller the more each of their events costs.
     """
     cheap, dear = max(size // 2, 100), max(size // 8, 100)
     return (
         benign(size),
+        again(size),
         _chosen("leases", "reads and writes of leases", is_lease, cheap),
         _chosen("workload writes", "creates and changes of workloads", is_workload_write, dear),
         adversarial(dear),
@@ -81,6 +82,13 @@ def benign(size: int) -> Corpus:
     """The recorded mix, thinned by whole blocks of consecutive events so that its shares stay."""
     lines = thinned(recorded(), size)
     return Corpus("benign mix", "recorded benign log", len(lines), Renewable(lines))
+
+
+def again(size: int) -> Corpus:
+    """The recorded mix as it is, in every pass the same."""
+    lines = thinned(recorded(), size)
+    about = "recorded benign log, the same events in each pass"
+    return Corpus("benign mix again", about, len(lines), lambda _: lines)
 
 
 def adversarial(size: int) -> Corpus:

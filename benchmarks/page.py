@@ -17,6 +17,9 @@ METHOD = (
     " up; each ratio is taken within a round, and the tables give the median and the quartiles.",
     "Times are CPU time of the process; other work on the machine moves them by a quarter and"
     " more, and both sides of a ratio alike.",
+    "In each pass the objects that the recorded events create have other names, wherever they"
+    " occur, as controllers name what they make at random; callers and what is there already stay."
+    ' What passes unchanged, in "benign mix again", is remembered and cheaper than a cluster is.',
     "The adversarial events are made anew for every rule set and round, so that nothing kept"
     " from an earlier round can help.",
     "Variants ask a rule's questions with other names, resources, images and agents, or with one"
@@ -32,8 +35,8 @@ LIMITS = (
     " Ratios carry over better than microseconds, and no factor is applied to either.",
     "The recorded log comes from one small cluster over a short time; a cluster with another share"
     " of writes has another ratio, which the corpora of leases and of workload writes bound.",
-    "The recorded events are passed several times, as a warm function sees the same users and"
-    ' agents again; the column "First pass" is what a function pays that has seen nothing.',
+    "A warm function sees the same callers again, and so do the passes, of which each one's"
+    ' objects are new; the column "First pass" is what a function pays that has seen nothing.',
     "Few workload writes were recorded, so that corpus repeats them.",
     "The compressed payloads are made by gzip at its usual level, 6; the level that"
     " CloudWatch Logs uses is not known.",

@@ -3,7 +3,9 @@
 import base64
 import gzip
 import json
+import re
 from collections import Counter
+from collections.abc import Iterable
 
 from benchmarks import corpora
 from ekswatch.audit.intake import read_payload
@@ -36,7 +38,7 @@ def test_payloads_are_read_whole() -> None:
 
 def test_leases_are_only_leases() -> None:
     """The corpus of leases has nothing else in it, and its size whatever was recorded."""
-    _, leases, _, _ = corpora.corpora(2000)
+    _, _, leases, _, _ = corpora.corpora(2000)
 
     resources = Counter(json.loads(line)["objectRef"]["resource"] for line in leases.lines(0))
 
@@ -45,7 +47,7 @@ def test_leases_are_only_leases() -> None:
 
 def test_workload_writes_are_writes_of_whole_workloads() -> None:
     """Status updates and evictions are not in it."""
-    _, _, writes, _ = corpora.corpora(8000)
+    *_, writes, _ = corpora.corpora(8000)
 
     events = [json.loads(line) for line in writes.lines(0)]
 
@@ -86,6 +88,37 @@ def test_the_same_seed_makes_the_same_events() -> None:
     """Two runs measure the same input."""
     assert [*corpora.disguised(LINES, seed=7)] == [*corpora.disguised(LINES, seed=7)]
     assert [*corpora.disguised(LINES, seed=7)] != [*corpora.disguised(LINES, seed=8)]
+
+
+def test_each_pass_creates_other_objects() -> None:
+    """The random parts of names change, and nothing else, to what looks like them."""
+    lines = corpora.recorded()[3000:6000]
+    renewable = corpora.Renewable(lines)
+
+    as_recorded, other = renewable(0), renewable(3)
+
+    assert as_recorded == [*lines]
+    assert sum(one != two for one, two in zip(other, lines, strict=True)) > 500
+    for one, two in zip(other, lines, strict=True):
+        assert len(one) == len(two)
+        assert json.loads(one)["user"]["username"] == json.loads(two)["user"]["username"]
+        assert json.loads(one)["verb"] == json.loads(two)["verb"]
+    assert not {*created(other)} & {*created(lines)}
+    assert [*map(shape, created(other))] == [*map(shape, created(lines))]
+
+
+def created(lines: Iterable[str]) -> list[str]:
+    """The names of the pods that are created, in order."""
+    events = (json.loads(line) for line in lines if '"verb":"create"' in line)
+    answers = [event.get("responseObject") or {} for event in events]
+    pods = [answer["metadata"]["name"] for answer in answers if answer.get("kind") == "Pod"]
+    assert len(pods) > 20
+    return pods
+
+
+def shape(name: str) -> str:
+    """A name with its letters and digits left out."""
+    return re.sub(r"[a-z]", "x", re.sub(r"[0-9]", "0", name))
 
 
 def test_thinning_keeps_whole_blocks() -> None:
