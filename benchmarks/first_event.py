@@ -25,8 +25,10 @@ def main(code: str, artefact: str, payload: str) -> None:
     engine, baseline = Engine(ruleset), Baseline(ruleset, Memory(), "bench")
     ready = time.process_time()
 
+    import gc
     import json
 
+    gc.freeze()
     with open(payload, "rb") as stream:
         event = json.loads(stream.read())
     begun = time.process_time()

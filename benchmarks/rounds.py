@@ -82,6 +82,7 @@ def alternate(
     `works` is asked before each round, so that a round may have events of its own.
     """
     gc.collect()
+    gc.freeze()  # as the function does, when its rules are loaded
     first = one_round(works(0), 0)
     times: dict[str, list[float]] = {name: [] for name in first}
     for number in range(1, rounds + 1):

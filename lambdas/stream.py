@@ -3,6 +3,7 @@
 Nothing of the AWS SDK is loaded before there is something to send, or a baseline to ask.
 """
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -167,7 +168,9 @@ def _digest(event: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def _engine(ruleset: Path) -> Engine:
-    return Engine(read_artefact(ruleset))
+    engine = Engine(read_artefact(ruleset))
+    gc.freeze()  # rules and libraries stay: the collector need not look through them each time
+    return engine
 
 
 def _current(settings: Settings, counts: Counts) -> Engine:

@@ -129,10 +129,9 @@ class Engine:
         itself = EventRow(event)
         rules = self._action(itself)
         rules = self._of_caller.passing(itself, rules, self._failed)
-        profile = Profile(rules)
         if self.errors.total() == failures:  # else each such event is to be counted
-            self._profiles.remember(event, key, profile)
-        return profile
+            self._profiles.remember(event, key, Profile(rules))
+        return Profile(rules)  # what is worked out for one that never comes again is not kept
 
     def _action(self, itself: EventRow) -> int:
         key = action_key(itself.event)

@@ -87,13 +87,11 @@ class Kept(dict[str, Value]):
 
     def __missing__(self, field: str) -> Value:
         if self._event is not None and is_of_event(field):
-            value = self._event[field]
-        else:
-            value = self._row[field]
-            if value is not None and field not in PLAIN:
-                value = self._keeper.keep(value)
-        self[field] = value
-        return value
+            kept = self._event[field]
+        elif (kept := self._row[field]) is not None and field not in PLAIN:
+            kept = self._keeper.keep(kept)
+        self[field] = kept
+        return kept
 
     def those(self, fields: Iterable[str]) -> dict[str, Value]:
         """Each of the fields that is there."""

@@ -25,7 +25,7 @@ from ekswatch.rules.kept import Keeper, Kept, ids_of
 from ekswatch.rules.match import Match
 from ekswatch.rules.novelty import Settled, Sighting, day_of, sighting
 from ekswatch.rules.profile import Profile, is_steady
-from ekswatch.rules.ruleset import Check, Expression, Rule
+from ekswatch.rules.ruleset import Check, Expression, Rule, Use
 from ekswatch.rules.screen import Failed, is_short, is_typed, needs
 from ekswatch.rules.suppression import Suppression
 from ekswatch.rules.target import OF_MOMENT, OF_REQUEST
@@ -260,10 +260,10 @@ class Plan:
         if not self.rule.finding:
             return ()
         fields: dict[str, None] = {}
-        holding = [name for name in self._positive if self._selections[name](subject)]
+        holding = [n for n in self._positive if n in self._sure or self._selections[n](subject)]
         for name in (*holding, *deciding):
             for holds, tested in self._tests[name]:
-                if holds(subject):
+                if holds is None or holds(subject):
                     fields.update(tested)
         return tuple(case.kept_of(subject).those(fields).items())
 
@@ -305,6 +305,12 @@ class Plan:
         """The selections that the condition wants to hold, not those behind a `not`."""
         return [*dict.fromkeys(name for name, wanted in uses(self.rule.condition) if wanted)]
 
+    @cached_property
+    def _sure(self) -> frozenset[str]:
+        """The selections that hold wherever the rule matches."""
+        parts = split(self.rule.condition)
+        return frozenset(part.selection for part in parts if isinstance(part, Use))
+
     def _counts(self, subject: Subject) -> bool:
         """Whether a match of a novel rule is more than a sighting."""
         named = self.rule.novel.when if self.rule.novel else ()
@@ -315,12 +321,17 @@ class Plan:
         return {name: evaluator(each, self._get) for name, each in self._inlined.items()}
 
     @cached_property
-    def _tests(self) -> Mapping[str, Sequence[tuple[Holds, Mapping[str, None]]]]:
-        """Per selection its tests, each with the fields it reads."""
-        return {
-            name: [(evaluator(check, self._get), _read_by(check)) for check in checks(e)]
-            for name, e in self.rule.selections.items()
-        }
+    def _tests(self) -> Mapping[str, Sequence[tuple[Holds | None, Mapping[str, None]]]]:
+        """Per selection its tests, each with the fields it reads; None for one that holds
+        wherever the selection does."""
+        found: dict[str, list[tuple[Holds | None, Mapping[str, None]]]] = {}
+        for name, selection in self.rule.selections.items():
+            sure = [part for part in split(selection) if isinstance(part, Check)]
+            found[name] = [
+                (None if check in sure else evaluator(check, self._get), _read_by(check))
+                for check in checks(selection)
+            ]
+        return found
 
     @cached_property
     def _steady_facts(self) -> Sequence[str]:

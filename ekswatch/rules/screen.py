@@ -36,6 +36,9 @@ EARLY_FIELDS = (
 )
 """Fields of few values, read first."""
 
+NOTHING_KNOWN = (0, 0)
+"""Of a value no part was judged, and none does not hold."""
+
 Failed = Callable[[str, AuditEvent, Exception], None]
 """Told of the document that raised, the event, and what."""
 
@@ -94,7 +97,7 @@ class Column:
     """
 
     __slots__ = (
-        *("_index", "_inside", "_memo", "_parts", "_read", "_tests"),
+        *("_index", "_inside", "_known", "_memo", "_parts", "_read", "_tests"),
         *("constrained", "fields", "remembers"),
     )
 
@@ -118,6 +121,7 @@ class Column:
         self._tests: dict[int, tuple[str, tuple[Holds, ...]]] = {}
         """Made when they are first needed: most of them never are."""
         self._memo: Memory[Any, tuple[int, int]] = Memory(MEMO_ENTRIES)
+        self._known = self._memo.get if self.remembers else _nothing
 
     def __len__(self) -> int:
         """How many values are remembered."""
@@ -132,7 +136,7 @@ class Column:
             for bit in bits_of(alive & self.constrained):
                 failed(self._name(bit), subject.event, error)
             return ~self.constrained
-        tested, out = self._memo.get(value) or (0, 0) if self.remembers else (0, 0)
+        tested, out = self._known(value) or NOTHING_KNOWN
         asked = alive & self.constrained & ~tested
         if asked:
             if asked & self._index.constrained:
@@ -214,6 +218,10 @@ def _is_plain(check: Check) -> bool:
     return check.op == "equals" and not check.cased and texts and check.field != KEYWORDS
 
 
+def _nothing(value: Any) -> None:
+    """What a column knows of a value that does not remember any."""
+
+
 def bits_of(mask: int) -> Iterator[int]:
     """The bits that are set, lowest first."""
     while mask:
@@ -254,7 +262,8 @@ def _value_of(fields: tuple[str, ...]) -> Callable[[str], Callable[[Any], Any]]:
 
 def is_short(value: Any) -> bool:
     """Whether a value may be remembered."""
-    return _size(value) <= MEMO_CHARACTERS
+    size = len(value) if type(value) is str else _size(value)
+    return size <= MEMO_CHARACTERS
 
 
 def _size(value: Any) -> int:
