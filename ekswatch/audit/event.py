@@ -104,6 +104,9 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     metadata: Metadata = Metadata()
 
 
+BODIES = ("request", "response")
+
+
 class AuditEvent(msgspec.Struct, frozen=True, dict=True):
     """One audit event. Field names are the API's own; the properties below are derived.
 
@@ -154,6 +157,11 @@ class AuditEvent(msgspec.Struct, frozen=True, dict=True):
     def response(self) -> Json:
         """The decoded response body, None when there is none or it cannot be decoded."""
         return _body(self.responseObject)
+
+    def let_go(self) -> None:
+        """Forget the decoded bodies, which are large; who asks again has them decoded again."""
+        for body in BODIES:
+            self.__dict__.pop(body, None)
 
     @cached_property
     def request_head(self) -> Head:

@@ -98,7 +98,7 @@ class Engine:
             profile = lately(key) or self._profiles.profile(key)
             if profile is None:
                 profile = self._profile(event, key)
-                self._judge(event, profile, profile.rules, found, settled)
+                found += self._judge(event, profile, profile.rules, settled)
                 continue
             bits = profile.rules
             if settled is not None and bits & novel:
@@ -107,11 +107,11 @@ class Engine:
                 continue
             key = target_key(event, profile, cluster)
             if key is None:
-                self._judge(event, profile, bits, found, settled)
+                found += self._judge(event, profile, bits, settled)
             elif target := self._targets.get(key):
-                self._again(event, profile, target, bits, found, settled)
+                found += self._again(event, profile, target, bits, settled)
             else:
-                self._first(event, profile, key, bits, found, settled)
+                found += self._first(event, profile, key, bits, settled)
         return found
 
     def _located(self, events: Iterable[AuditEvent], places: Places) -> Iterator[AuditEvent]:
@@ -149,17 +149,16 @@ class Engine:
         profile: Profile,
         key: Hashable,
         bits: int,
-        found: list[Match],
         settled: Settled | None,
-    ) -> None:
-        """Add the matches of a target's first event, and remember what others will have, too."""
-        start, failures = len(found), self.errors.total()
-        self._judge(event, profile, bits, found, settled)
+    ) -> list[Match]:
+        """The matches of a target's first event; what others will have, too, is remembered."""
+        failures = self.errors.total()
+        made = self._judge(event, profile, bits, settled)
         if self.errors.total() == failures:  # else each such event is to be counted
-            made = found[start:]
             open_ = self._open(bits, made)
             again = [match for match in made if not open_ & self._bits[match.document]]
             self._targets.remember(event, key, Target(again, open_))
+        return made
 
     def _again(
         self,
@@ -167,17 +166,15 @@ class Engine:
         profile: Profile,
         target: Target,
         bits: int,
-        found: list[Match],
         settled: Settled | None,
-    ) -> None:
-        """Add the matches of another event of a target."""
-        start = len(found)
-        if bits & target.open:
-            self._judge(event, profile, bits & target.open, found, settled)
-            target.open = self._open(target.open, found[start:])
-        found += target.told(event, self._keeper)
-        if target.matches and len(found) > start + len(target.matches):
-            found[start:] = sorted(found[start:], key=attrgetter("document"))
+    ) -> list[Match]:
+        """The matches of another event of a target."""
+        told = target.told(event, self._keeper)
+        if not bits & target.open:
+            return told
+        made = self._judge(event, profile, bits & target.open, settled)
+        target.open = self._open(target.open, made)
+        return sorted([*told, *made], key=attrgetter("document")) if made else told
 
     def _open(self, bits: int, made: Iterable[Match]) -> int:
         """Of the rules that were asked, those whose answer another event may change."""
@@ -186,54 +183,43 @@ class Engine:
         return sum(p.bit for p in plans if not p.is_of_target or p.rule.name in novel)
 
     def _judge(
-        self,
-        event: AuditEvent,
-        profile: Profile,
-        bits: int,
-        found: list[Match],
-        settled: Settled | None,
-    ) -> None:
-        """Add the matches of the rules that a profile leaves possible."""
+        self, event: AuditEvent, profile: Profile, bits: int, settled: Settled | None
+    ) -> list[Match]:
+        """The matches of the rules that a profile leaves possible."""
         if not bits:
-            return
+            return []
         itself = EventRow(event)
         if bits & self._constrained:
             bits = self._varying.passing(itself, bits, self._failed)
-        if not bits:
-            return
-        case = Case(itself, profile, self._keeper)
-        on_rows = bits & self._on_rows
-        if not on_rows:
-            for bit in bits_of(bits):
-                self._add(found, case, bit, itself, settled)
-            return
-        hits: list[tuple[int, Subject]] = [(bit, itself) for bit in bits_of(bits ^ on_rows)]
-        hits += self._hits(case, on_rows)
-        for bit, subject in sorted(hits, key=itemgetter(0)):
-            self._add(found, case, bit, subject, settled)
+        found: list[Match] = []
+        if bits:
+            case = Case(itself, profile, self._keeper, settled)
+            for bit, subject in self._hits(case, bits):
+                self._add(found, case, bit, subject)
+        event.let_go()
+        return found
 
-    def _add(
-        self,
-        found: list[Match],
-        case: Case,
-        bit: int,
-        subject: Subject,
-        settled: Settled | None,
-    ) -> None:
+    def _add(self, found: list[Match], case: Case, bit: int, subject: Subject) -> None:
         plan = self._plans[bit.bit_length() - 1]
         try:
-            plan.add(found, case, subject, self._failed, settled)
+            plan.add(found, case, subject, self._failed)
         except Exception as error:
             # One broken rule must not lose the batch: it is counted, and alarmed on.
             self._failed(plan.rule.name, case.event, error)
 
-    def _hits(self, case: Case, bits: int) -> Iterator[tuple[int, Subject]]:
+    def _hits(self, case: Case, bits: int) -> list[tuple[int, Subject]]:
+        """The rules that match, as bits in order, each with what it matches."""
+        on_rows = bits & self._on_rows
+        hits: list[tuple[int, Subject]] = [(bit, case.itself) for bit in bits_of(bits ^ on_rows)]
+        if not on_rows:
+            return hits
         for rows in self._rows:
-            if bits & rows.mask:
+            if on_rows & rows.mask:
                 screen = rows.screen
-                for subject in case.rows(rows.view):
-                    for bit in bits_of(screen.passing(subject, bits & rows.mask, self._failed)):
-                        yield bit, subject
+                for row in case.rows(rows.view):
+                    left = screen.passing(row, on_rows & rows.mask, self._failed)
+                    hits += [(bit, row) for bit in bits_of(left)]
+        return sorted(hits, key=itemgetter(0))
 
     def _failed(self, document: str, event: AuditEvent, error: Exception) -> None:
         self.errors[document, type(error).__name__] += 1

@@ -74,14 +74,20 @@ class Standing:
 class Case:
     """One event under judgement, with what several rules need of it, each made once."""
 
-    __slots__ = ("_facts", "_rows", "audit_ids", "event", "itself", "keeper", "kept", "profile")
+    __slots__ = (
+        *("_facts", "_rows", "audit_ids", "event", "itself", "keeper", "kept", "profile"),
+        "settled",
+    )
 
-    def __init__(self, itself: EventRow, profile: Profile, keeper: Keeper) -> None:
+    def __init__(
+        self, itself: EventRow, profile: Profile, keeper: Keeper, settled: Settled | None
+    ) -> None:
         self.event = itself.event
         self.audit_ids = ids_of(itself.event)
         self.itself = itself
         self.profile = profile
         self.keeper = keeper
+        self.settled = settled
         self.kept = Kept(keeper, itself)
         self._rows: Rows | None = None
         self._facts: dict[str, Value] | None = None
@@ -137,14 +143,7 @@ class Plan:
         self.is_steadily_novel = bool(named) and all(map(is_steady, named))
         self._novel_fields = tuple(dict.fromkeys(named))
 
-    def add(
-        self,
-        found: list[Match],
-        case: Case,
-        subject: Subject,
-        failed: Failed,
-        settled: Settled | None = None,
-    ) -> None:
+    def add(self, found: list[Match], case: Case, subject: Subject, failed: Failed) -> None:
         """Add the matches on a subject for which all parts hold.
 
         There is none where what the rule sees is settled for the event's day; where the profile
@@ -153,7 +152,7 @@ class Plan:
         rule, profile = self.rule, case.profile
         standing = profile.standings.get(rule.name) or self._standing(case, failed)
         seen = self._sighting(case, subject, standing) if rule.novel else None
-        if seen and settled and settled(seen.key, day_of(case.event)):
+        if seen and case.settled and case.settled(seen.key, day_of(case.event)):
             if standing.sighting is not None:
                 profile.rest(self.bit)
             return
