@@ -4,7 +4,8 @@ Almost every event is told apart by its header. What its caller, client, verb, r
 outcome leave possible is remembered as one integer, in which bit i says that rule i is still
 possible (`profile.py`). The rest of the header, bodies and the rows of views take further bits
 away, each read only when a rule that is still possible asks (`screen.py`). What is left are
-matches (`plan.py`), of which filters may say that they are expected (`suppression.py`).
+matches (`plan.py`), of which filters may say that they are expected (`suppression.py`). Where
+no body is left to be read, those are remembered, too (`target.py`).
 
 What a rule means does not depend on any of this: `tests/rules/naive.py` says it in the plain
 way, and both must agree.
@@ -90,7 +91,7 @@ class Engine:
         """
         found: list[Match] = []
         lately, novel = self._profiles.lately, self._novel
-        cluster = settled.cluster if settled else ""
+        cluster = None if settled is None else settled.cluster
         for event in self._located(events, self._places) if self._places else events:
             if event.stage == "RequestReceived":
                 continue

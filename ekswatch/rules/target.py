@@ -47,8 +47,11 @@ def asked_for(uri: str) -> str:
     return f"{path}?{_passing.sub('', query)}" if mark else uri
 
 
-def target_key(event: AuditEvent, profile: Profile, cluster: str) -> Hashable | None:
-    """What decides a target, None for an event with a body. Two days: as written, and as read."""
+def target_key(event: AuditEvent, profile: Profile, cluster: str | None) -> Hashable | None:
+    """What decides a target, None for an event with a body. Two days: as written, and as read.
+
+    `cluster` is whose baseline says what is settled; None without one.
+    """
     if event.requestObject is not NO_BODY or event.responseObject is not NO_BODY:
         return None
     acting = event.impersonatedUser

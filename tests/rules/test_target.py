@@ -243,7 +243,7 @@ def test_what_is_new_is_seen_until_it_is_settled(tmp_path: Path) -> None:
     build.detection(tmp_path, build.document("rule", GET, ekswatch=novel))
     ruleset = build.compiled(tmp_path)
     engine, event = Engine(ruleset), build.event(requestURI="/api")
-    baselines = [Baseline(ruleset, Memory(), cluster) for cluster in ("a", "b")]
+    baselines = [Baseline(ruleset, Memory(), cluster) for cluster in ("", "b")]
 
     seen = []
     for _ in range(3):
@@ -253,6 +253,7 @@ def test_what_is_new_is_seen_until_it_is_settled(tmp_path: Path) -> None:
             seen.append(len(found))
 
     assert seen == [1, 1, 0, 0, 0, 0]
+    assert len(engine.match([event])) == 1  # without a baseline nothing is settled
 
 
 # Bounds
