@@ -103,7 +103,7 @@ class Engine:
                 continue
             bits = profile.rules
             if settled is not None and bits & novel:
-                bits &= ~profile.resting(cluster, day_of(event))
+                bits &= ~profile.resting(settled.cluster, day_of(event))
             if not bits:
                 continue
             key = target_key(event, profile, cluster)
