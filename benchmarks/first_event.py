@@ -15,7 +15,7 @@ def main(code: str, artefact: str, payload: str) -> None:
     import lambdas.stream  # noqa: F401  # what Lambda imports: handler, Powertools, engine
     from ekswatch.audit.intake import read_parts
     from ekswatch.correlate.baseline import Baseline, Memory
-    from ekswatch.rules.engine import Engine
+    from ekswatch.rules.matcher.engine import Engine
     from ekswatch.rules.ruleset import load
 
     imported = time.process_time()

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from benchmarks.corpora import Payload
 from ekswatch.audit.intake import read_payload
 from ekswatch.correlate.baseline import Baseline, Memory
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 
 

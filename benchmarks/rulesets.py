@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from benchmarks import ROOT
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.ruleset import (
     And,
     Check,

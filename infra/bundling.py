@@ -25,8 +25,8 @@ HANDLERS = ("lambdas.hourly", "lambdas.stream")
 
 COMPILE = """
 import pathlib, sys
-from ekswatch.rules.compile import RuleErrors, compile_ruleset
-from ekswatch.rules.live import not_live
+from ekswatch.rules.compiler.compile import RuleErrors, compile_ruleset
+from ekswatch.rules.matcher.live import not_live
 from ekswatch.rules.ruleset import write_artefact
 out, live_lists, *folders = sys.argv[1:]
 try:

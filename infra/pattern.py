@@ -22,8 +22,8 @@ SHARED_CHARACTERS = 3_150
 
 NARROW = """
 import pathlib, sys
-from ekswatch.rules.compile import RuleErrors, compile_ruleset
-from ekswatch.rules.pattern import narrow
+from ekswatch.rules.compiler.compile import RuleErrors, compile_ruleset
+from ekswatch.rules.matcher.pattern import narrow
 limit, *folders = sys.argv[1:]
 try:
     print(narrow(compile_ruleset(*map(pathlib.Path, folders)), limit=int(limit)), end="")

@@ -23,7 +23,7 @@ from ekswatch.correlate.signal import Signal, encode
 from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import findings, suppressed
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.matcher.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset, load
 from lambdas.clusters import standings
 from lambdas.delivery import send, write_signals

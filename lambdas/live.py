@@ -7,8 +7,8 @@ from typing import Any
 
 from ekswatch.aws.live_lists import LiveList, LiveLists
 from ekswatch.aws.settings import Settings
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.live import with_lists
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.live import with_lists
 from ekswatch.rules.ruleset import read_artefact
 from lambdas.telemetry import Counts, report
 

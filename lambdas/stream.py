@@ -17,9 +17,9 @@ from ekswatch.aws.quiet import is_quiet
 from ekswatch.aws.settings import CLUSTER_NAME, Settings
 from ekswatch.aws.sinks import attempt
 from ekswatch.findings.finding import findings, suppressed
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset, read_artefact
 from lambdas.baselines import Baselines
 from lambdas.place import Context, environment, scope

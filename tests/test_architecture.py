@@ -81,6 +81,30 @@ def test_a_room_imports_only_the_rooms_before_it(room: str) -> None:
     assert strangers == set()
 
 
+INSIDE_RULES = {
+    "ekswatch.rules.compiler": set(),
+    "ekswatch.rules.matcher": set(),
+    "ekswatch.rules.lint": {"ekswatch.rules.compiler"},
+}
+"""Part of the rules to the parts that it may import; what lies beside them is for all."""
+
+
+@pytest.mark.parametrize("part", INSIDE_RULES)
+def test_what_compiles_and_what_matches_meet_in_data_only(part: str) -> None:
+    """The function that is deployed has no compiler, and rules are compiled without one event."""
+    others = INSIDE_RULES.keys() - INSIDE_RULES[part] - {part}
+
+    strangers = {
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files(part)
+        for module in imports(file)
+        if any(module.startswith(other) for other in others)
+    }
+
+    assert files(part), f"{part} is gone: update the map"
+    assert strangers == set()
+
+
 @pytest.mark.parametrize("room", PURE)
 def test_a_pure_room_knows_nothing_of_aws(room: str) -> None:
     """The analyzer runs on a laptop over files, without any AWS package."""

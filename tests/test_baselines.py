@@ -17,9 +17,9 @@ from ekswatch.cli.content import detections_folder
 from ekswatch.cli.scan import Scan
 from ekswatch.correlate.baseline import Entry, Learner
 from ekswatch.findings.finding import Finding, Scope
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 
 EVENTS = Path(__file__).parent.parent / "events"

@@ -13,7 +13,7 @@ import pytest
 from ekswatch.audit.vocabulary import STATES
 from ekswatch.cli.examples import Example, Judge, find_examples, read_events, strays
 from ekswatch.findings.finding import Finding, Scope, findings
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.match import Match
 from ekswatch.rules.ruleset import Ruleset

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset, dump, load
 from tests.audit.examples import attack, event, first
 

@@ -12,7 +12,7 @@ import yaml
 from ekswatch.audit.event import AuditEvent
 from ekswatch.cli.examples import Example, Judge, find_examples
 from ekswatch.findings.finding import Finding
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from tests import places
 from tests.audit.examples import EVENTS, event
 

@@ -15,7 +15,7 @@ from benchmarks.peers.peer import Hits, Judge, Peer, Way
 from benchmarks.peers.questions import QUESTIONS, ours
 from benchmarks.rounds import FLOOR, GZIP_WINDOW, Work, alternate, floor, ratios, spread
 from ekswatch.audit.intake import read_payload
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.matcher.engine import Engine
 
 BATCH = 100
 

@@ -30,7 +30,7 @@ from ekswatch.aws.signals import millis
 from ekswatch.aws.stack import Function, Stack
 from ekswatch.aws.state import KEY
 from ekswatch.findings.finding import Finding, findings, stamp
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 
 SLUG = "selftest"

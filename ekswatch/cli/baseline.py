@@ -18,9 +18,9 @@ from ekswatch.cli.streams import Stream, results, say, stop, talk
 from ekswatch.cli.table import plain
 from ekswatch.correlate.baseline import Entry, Learner
 from ekswatch.correlate.baseline_file import BadBaseline, line, read_lines, to_lines
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.errors import RuleErrors
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Which ATT&CK techniques the detections cover, and which of those for containers they do not.
 
-Everything is said in the numbers of the release that `ekswatch/rules/attack.py` reads: what it
-revoked counts as what took its place.
+Everything is said in the numbers of the release that `ekswatch/rules/compiler/attack.py` reads:
+what it revoked counts as what took its place.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ekswatch.cli.matrix import CONTAINERS
-from ekswatch.rules.attack import ATTACK_RELEASE, TACTIC_IDS, TACTICS, entries
+from ekswatch.rules.compiler.attack import ATTACK_RELEASE, TACTIC_IDS, TACTICS, entries
 from ekswatch.rules.detection import Detection
 
 NAVIGATOR = "5.1.0"

@@ -15,10 +15,10 @@ from ekswatch.audit.vocabulary import FIELDS, Field
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.examples import events_folder
 from ekswatch.cli.quality import PER, Quality, Row, changes, quality
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.schema import ekswatch_keys, settings_schema
 from ekswatch.rules.detection import Detection
 from ekswatch.rules.ruleset import Filter, Rule, Ruleset
-from ekswatch.rules.schema import ekswatch_keys, settings_schema
 
 PEERS = "peers.json"
 """Read from public material in November 2026; beside the pages."""

@@ -23,9 +23,9 @@ from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import Finding, Scope, findings
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset
 
 Kind = Literal["match", "ignore"]

@@ -28,12 +28,12 @@ from ekswatch.cli.streams import Stream, results, stop, talk
 from ekswatch.cli.tally import Tally, standing_data
 from ekswatch.correlate.standing import Standing
 from ekswatch.findings.finding import Scope, to_dict
-from ekswatch.rules.compile import compile_what_loads
-from ekswatch.rules.errors import RuleError, RuleErrors
+from ekswatch.rules.compiler.compile import compile_what_loads
+from ekswatch.rules.compiler.errors import RuleError, RuleErrors
+from ekswatch.rules.compiler.suggest import suggestion
 from ekswatch.rules.explain import Explainer, Explanation, correlations_of
-from ekswatch.rules.kept import bounded_id
+from ekswatch.rules.matcher.kept import bounded_id
 from ekswatch.rules.ruleset import Ruleset
-from ekswatch.rules.suggest import suggestion
 
 SCHEMA_VERSION = 1
 """Of `--format json`; raised with every change that a reader of the older one would misread."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.examples import KINDS, events_folder, find_examples, kinds_of
-from ekswatch.rules.attack import TACTICS
-from ekswatch.rules.review import Problem, review
-from ekswatch.rules.sources import SPECIAL, Sources, read_sources
+from ekswatch.rules.compiler.attack import TACTICS
+from ekswatch.rules.compiler.sources import SPECIAL, Sources, read_sources
+from ekswatch.rules.lint.review import Problem, review
 
 INSIDE = frozenset({*TACTICS, *SPECIAL})
 """Names of the folders inside a folder of detections."""

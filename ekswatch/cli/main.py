@@ -28,9 +28,9 @@ from ekswatch.cli.status import STATUS_EXITS, status
 from ekswatch.cli.streams import Stream, results, stop
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, Scope, to_dict
-from ekswatch.rules.compile import compile_ruleset, compile_what_loads
+from ekswatch.rules.compiler.compile import compile_ruleset, compile_what_loads
+from ekswatch.rules.compiler.errors import RuleError, RuleErrors
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.errors import RuleError, RuleErrors
 from ekswatch.rules.ruleset import Ruleset
 
 app = typer.Typer(

@@ -1,7 +1,7 @@
 """The techniques that ATT&CK has for the platform Containers: what is done to clusters.
 
 A technique stands here by its sub-techniques where the platform has some of them, else by itself.
-Numbers and names are those of the release that `ekswatch/rules/attack.py` reads.
+Numbers and names are those of the release that `ekswatch/rules/compiler/attack.py` reads.
 Source: MITRE ATT&CK, Enterprise, matrix Containers of v18, with the numbers that v19 gave.
 """
 

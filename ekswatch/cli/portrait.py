@@ -12,16 +12,16 @@ from typing import Any
 import msgspec
 
 from ekswatch.cli.examples import Example
+from ekswatch.rules.compiler.documents import documents
+from ekswatch.rules.compiler.drafts import CorrelationDraft, Draft, File, RuleDraft
+from ekswatch.rules.compiler.errors import Report
+from ekswatch.rules.compiler.lists import PLACEHOLDER
+from ekswatch.rules.compiler.schema import Tuning
+from ekswatch.rules.compiler.sources import Sources
+from ekswatch.rules.compiler.writing import written
 from ekswatch.rules.detection import Detection
-from ekswatch.rules.documents import documents
-from ekswatch.rules.drafts import CorrelationDraft, Draft, File, RuleDraft
-from ekswatch.rules.errors import Report
 from ekswatch.rules.explain import correlations_of, is_for, rules_of
-from ekswatch.rules.lists import PLACEHOLDER
 from ekswatch.rules.ruleset import Correlation, Filter, Novel, Rule, Ruleset
-from ekswatch.rules.schema import Tuning
-from ekswatch.rules.sources import Sources
-from ekswatch.rules.writing import written
 
 VERSION = 1
 """Of the JSON that `list`, `show` and `coverage` write."""

@@ -17,10 +17,10 @@ from rich.table import Table
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.examples import Example, Judge, events_folder, find_examples, read_events
 from ekswatch.findings.finding import Finding
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.sources import read_sources
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.ruleset import Ruleset
-from ekswatch.rules.sources import read_sources
 
 PER = 10_000
 """Findings are told per so many ordinary events."""

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from ekswatch.cli import table
 from ekswatch.cli.portrait import Condition, Count, FilterUsed, ListUsed, Portrait, Row
+from ekswatch.rules.compiler.lists import PLACEHOLDER, any_values
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.lists import PLACEHOLDER, any_values
 from ekswatch.rules.ruleset import Novel
 
 WIDTH_CHARS = 96

@@ -34,8 +34,8 @@ from ekswatch.cli.scan import Report, Scan, audit_files, batches
 from ekswatch.cli.streams import Stream, results, stop, talk
 from ekswatch.findings.escape import terminal
 from ekswatch.findings.finding import Scope
-from ekswatch.rules.compile import compile_what_loads
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.compile import compile_what_loads
+from ekswatch.rules.compiler.errors import RuleErrors
 from ekswatch.rules.ruleset import Ruleset
 
 SCHEMA_VERSION = 1

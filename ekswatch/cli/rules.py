@@ -22,13 +22,13 @@ from ekswatch.cli.scaffold import Kind, Taken, is_slug, write
 from ekswatch.cli.starts import STARTS
 from ekswatch.cli.streams import Stream, results, say, stop, talk
 from ekswatch.cli.verdicts import verdicts
-from ekswatch.rules.attack import TACTIC_IDS, TACTICS
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.attack import TACTIC_IDS, TACTICS
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.errors import RuleErrors
+from ekswatch.rules.compiler.sources import SPECIAL, Sources, read_sources
+from ekswatch.rules.compiler.suggest import suggestion
+from ekswatch.rules.compiler.writing import written
 from ekswatch.rules.ruleset import write_artefact
-from ekswatch.rules.sources import SPECIAL, Sources, read_sources
-from ekswatch.rules.suggest import suggestion
-from ekswatch.rules.writing import written
 
 app = typer.Typer(
     name="rules",

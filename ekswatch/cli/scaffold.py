@@ -14,7 +14,7 @@ from ekswatch.cli.examples import events_folder
 from ekswatch.cli.matrix import CONTAINERS
 from ekswatch.cli.specimens import ASKED, Json
 from ekswatch.cli.starts import STARTS, Start
-from ekswatch.rules.attack import entries
+from ekswatch.rules.compiler.attack import entries
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 SLUG_CHARS = 80

@@ -18,9 +18,9 @@ from ekswatch.correlate.correlate import correlate
 from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import Finding, Scope, findings, merge, suppressed
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.outcomes import Outcomes
 from ekswatch.rules.ruleset import Ruleset
 
 UNREADABLE_SHOWN = 20

@@ -24,7 +24,7 @@ from ekswatch.cli.exits import Exit
 from ekswatch.cli.streams import Stream, results, stop, talk
 from ekswatch.cli.table import plain
 from ekswatch.findings.finding import stamp
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 
 if TYPE_CHECKING:
     from ekswatch.aws.selftest import Hop, Marked, Way

@@ -25,8 +25,8 @@ from ekswatch.cli.exits import Exit
 from ekswatch.cli.streams import Stream, results, say, stop, talk
 from ekswatch.cli.table import plain
 from ekswatch.findings.finding import stamp
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.errors import RuleErrors
 from ekswatch.rules.ruleset import Ruleset
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from ekswatch.cli.exits import Exit
 from ekswatch.cli.options import Detections
 from ekswatch.cli.scan import audit_files
 from ekswatch.cli.streams import Stream, results, say, stop, talk
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.errors import RuleErrors
 from ekswatch.rules.match import Match
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Filter, Ruleset
 
 SETTINGS = "ekswatch.yml"

@@ -15,8 +15,8 @@ from ekswatch.audit.event import Value
 from ekswatch.cli.scan import Report
 from ekswatch.findings.escape import terminal
 from ekswatch.findings.finding import Finding
+from ekswatch.rules.compiler.errors import RuleError
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.errors import RuleError
 
 STYLES = {
     Severity.CRITICAL: "bold white on red",

@@ -7,9 +7,9 @@ from typing import Any
 from ekswatch.audit.event import AuditEvent
 from ekswatch.correlate.signal import Signal, signals
 from ekswatch.correlate.standing import Standing, standings
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.explain import correlations_of, rules_of
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.outcomes import Outcomes
 from ekswatch.rules.ruleset import Correlation, Ruleset
 
 

@@ -21,7 +21,7 @@ from ekswatch.correlate.spans import Occurrence, Span, decided_at, earliest, fie
 from ekswatch.correlate.window import Window
 from ekswatch.rules.detection import Detection
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import Outcomes, over_findings
+from ekswatch.rules.matcher.outcomes import Outcomes, over_findings
 from ekswatch.rules.ruleset import Correlation, Ruleset
 
 SHORT = timedelta(hours=6)

@@ -16,7 +16,7 @@ from ekswatch.audit.views import EventRow, Rows
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.expression import evaluator, inlined
 from ekswatch.rules.fields import Subject, getter, is_row_field
-from ekswatch.rules.kept import bounded_id
+from ekswatch.rules.matcher.kept import bounded_id
 from ekswatch.rules.ruleset import Correlation, Escalation, Expression, Filter, Rule, Ruleset
 from ekswatch.rules.trial import Flip, Node, Selection, Tester, deciding, flips, leaves
 

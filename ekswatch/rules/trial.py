@@ -16,7 +16,7 @@ import msgspec
 from ekswatch.audit.event import Value
 from ekswatch.rules.expression import Holds, evaluator, itself
 from ekswatch.rules.fields import Getter, Subject, getter
-from ekswatch.rules.kept import Keeper
+from ekswatch.rules.matcher.kept import Keeper
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Op, Or, Scalar, Use
 
 EXPECTED_SHOWN = 20

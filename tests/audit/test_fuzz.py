@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.intake import PayloadError, read_file, read_lines, read_payload, read_record
 from ekswatch.audit.subscription import MAX_INFLATED_BYTES
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.matcher.engine import Engine
 from tests.audit.examples import EVENTS, attack_lines, envelope, lines, packed, payload
 
 Change = Callable[[bytes], bytes]

@@ -14,7 +14,7 @@ from ekswatch.audit.records import decode_event
 from ekswatch.aws import selftest
 from ekswatch.aws.selftest import Hop, Marked, State, Way, follow, marked
 from ekswatch.cli.content import detections_folder
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.ruleset import Ruleset
 from tests.answers import Answers, answering
 from tests.aws.test_checkup import STACK, STREAM, TOLD, TOPIC

@@ -7,7 +7,7 @@ from benchmarks.peers.compare import WAYS, Hits, _hits, _our_hits, agreed
 from benchmarks.peers.functions import function
 from benchmarks.peers.peer import Way
 from benchmarks.peers.questions import QUESTIONS, ours
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.matcher.engine import Engine
 
 MADE = payloads(recorded()[::40], 100)
 

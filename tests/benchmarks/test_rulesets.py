@@ -5,7 +5,7 @@ import pytest
 from benchmarks import rulesets
 from benchmarks.corpora import payloads, recorded
 from ekswatch.audit.intake import read_payload
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import And, Check, Or, Rule, Ruleset, Use, dump, load
 
 RULE = rulesets.shipped().rules[0]

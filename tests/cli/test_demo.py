@@ -8,7 +8,7 @@ from ekswatch.cli.content import detections_folder
 from ekswatch.cli.demo import hourly_runs, run
 from ekswatch.cli.exits import Exit
 from ekswatch.correlate.window import Window
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 
 
 def at(hour: int, minute: int) -> datetime:

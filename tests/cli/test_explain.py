@@ -15,7 +15,7 @@ from ekswatch.cli.content import detections_folder
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.explain import lines
 from ekswatch.cli.main import app
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.explain import Explainer, explain
 from tests import places
 from tests.rules import build

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ekswatch.cli.quality import Quality, main, quality, tables
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.detection import Severity
 from tests.rules import build
 

@@ -11,8 +11,8 @@ from ekswatch.cli.coverage import COLOURS, coverage, layer, text
 from ekswatch.cli.exits import Exit
 from ekswatch.cli.main import app
 from ekswatch.cli.matrix import CONTAINERS
-from ekswatch.rules.attack import ATTACK_RELEASE, TACTICS, entries
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.attack import ATTACK_RELEASE, TACTICS, entries
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.detection import Detection, Severity, Technique
 
 DETECTIONS = compile_ruleset(Path(__file__).parents[2] / "detections").detections

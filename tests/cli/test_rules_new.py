@@ -17,8 +17,8 @@ from ekswatch.cli.exits import Exit
 from ekswatch.cli.main import app
 from ekswatch.cli.scaffold import SLUG_CHARS, Kind, is_slug, technique_of, write
 from ekswatch.cli.starts import STARTS
-from ekswatch.rules.attack import TACTIC_IDS, entries
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.attack import TACTIC_IDS, entries
+from ekswatch.rules.compiler.compile import compile_ruleset
 
 TODAY = datetime.now(UTC).date()
 

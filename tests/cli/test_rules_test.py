@@ -27,7 +27,7 @@ from ekswatch.cli.main import app
 from ekswatch.cli.scaffold import Kind, write
 from ekswatch.cli.specimens import ASKED, Request
 from ekswatch.cli.starts import STARTS
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.ruleset import Check, Ruleset
 from tests import places
 from tests.rules import build

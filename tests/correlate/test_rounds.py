@@ -22,7 +22,7 @@ from ekswatch.correlate.window import Window
 from ekswatch.findings.finding import Scope, findings
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.matcher.outcomes import Outcomes
 from ekswatch.rules.ruleset import SCHEMA, And, Check, Correlation, Rule, Ruleset, Use
 from tests.correlate.examples import DAY, at, correlation, detection, match, read, window
 

@@ -14,7 +14,7 @@ from ekswatch.correlate.window import Window
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Finding, findings, to_dict
 from ekswatch.findings.text import body, subject
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import SCHEMA, And, Check, Correlation, Rule, Ruleset
 from tests.findings.examples import SCOPE, START, detection
 

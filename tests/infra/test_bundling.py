@@ -39,7 +39,7 @@ def test_the_archive_holds_the_handlers_and_not_the_tools(code: Path) -> None:
     """Command line, local account and rule compiler stay at home, and so does every .pyc."""
     assert (code / "lambdas" / "stream.py").is_file()
     assert (code / "ekswatch" / "audit" / "event.py").is_file()
-    for tool in ("ekswatch/cli", "ekswatch/local", "ekswatch/rules/compile.py"):
+    for tool in ("ekswatch/cli", "ekswatch/local", "ekswatch/rules/compiler/compile.py"):
         assert (ROOT / tool).exists()
         assert not (code / tool).exists()
     assert {path.suffix for path in code.rglob("*") if path.is_file()} == {".py"}

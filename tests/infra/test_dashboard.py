@@ -11,9 +11,9 @@ import pytest
 from ekswatch.audit.intake import read_file
 from ekswatch.cli.measures import OF_FINDINGS
 from ekswatch.correlate.signal import encode, signals
-from ekswatch.rules.compile import compile_what_loads
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.outcomes import Outcomes
+from ekswatch.rules.compiler.compile import compile_what_loads
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.outcomes import Outcomes
 from infra.dashboard import FOUND, GRAPHS, LEDGER, ROLES, TABLES
 from lambdas.telemetry import NAMESPACE, Counts, flush
 from tests.infra.template import Resources

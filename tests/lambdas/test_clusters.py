@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ekswatch.aws import clients
 from ekswatch.local import Account, account
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.ruleset import Ruleset
 from tests.aws.clusters import (
     filters_of,

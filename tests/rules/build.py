@@ -9,8 +9,8 @@ import msgspec
 import yaml
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 
 Data = Mapping[str, Any]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ekswatch.rules.attack import (
+from ekswatch.rules.compiler.attack import (
     ATTACK_RELEASE,
     FORMER_TACTICS,
     TACTIC_IDS,
@@ -165,9 +165,8 @@ def test_only_what_does_not_exist_is_unknown() -> None:
 
 def test_the_lambda_never_loads_the_list() -> None:
     """The engine needs no technique; the list stays on the disk."""
-    code = (
-        "import sys, ekswatch.rules.engine; print('ekswatch.rules.attack_release' in sys.modules)"
-    )
+    release = "ekswatch.rules.compiler.attack_release"
+    code = f"import sys, ekswatch.rules.matcher.engine; print('{release}' in sys.modules)"
 
     done = subprocess.run(  # noqa: S603 - our own interpreter and code
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT

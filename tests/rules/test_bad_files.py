@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from ekswatch.rules.compile import compile_ruleset, compile_what_loads
-from ekswatch.rules.documents import (
+from ekswatch.rules.compiler.compile import compile_ruleset, compile_what_loads
+from ekswatch.rules.compiler.documents import (
     MAX_DEPTH,
     MAX_DOCUMENTS,
     MAX_FILE_BYTES,
     MAX_KEYS,
     MAX_NUMBER_CHARS,
 )
-from ekswatch.rules.drafts import MAX_FIELDS, MAX_TIMESPAN_DAYS
-from ekswatch.rules.errors import MAX_ERRORS_PER_FILE, RuleError, RuleErrors
+from ekswatch.rules.compiler.drafts import MAX_FIELDS, MAX_TIMESPAN_DAYS
+from ekswatch.rules.compiler.errors import MAX_ERRORS_PER_FILE, RuleError, RuleErrors
 from ekswatch.rules.ruleset import Ruleset, dump, load
 from tests.rules import build
 

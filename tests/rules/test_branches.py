@@ -10,7 +10,11 @@ import pytest
 
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import EventRow, Rows
-from ekswatch.rules.branches import (
+from ekswatch.rules.compiler.drafts import RuleDraft
+from ekswatch.rules.compiler.sources import read_sources
+from ekswatch.rules.expression import evaluator
+from ekswatch.rules.fields import getter
+from ekswatch.rules.lint.branches import (
     MAX_COMPARISONS,
     Branch,
     Demand,
@@ -19,12 +23,8 @@ from ekswatch.rules.branches import (
     contradiction,
     possible,
 )
-from ekswatch.rules.drafts import RuleDraft
-from ekswatch.rules.expression import evaluator
-from ekswatch.rules.fields import getter
-from ekswatch.rules.reach import why_silent
+from ekswatch.rules.lint.reach import why_silent
 from ekswatch.rules.ruleset import NEVER, And, Check, Expression, Not, Or
-from ekswatch.rules.sources import read_sources
 
 ROOT = Path(__file__).parents[2]
 EVENT = msgspec.json.Decoder(AuditEvent)

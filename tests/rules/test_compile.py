@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ekswatch.audit.vocabulary import STATES
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.errors import RuleError, RuleErrors
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.errors import RuleError, RuleErrors
 from ekswatch.rules.ruleset import Ruleset
 from tests.rules import build
 

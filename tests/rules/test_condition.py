@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekswatch.rules.condition import MAX_DEPTH, MAX_WAYS, BadCondition, condition
+from ekswatch.rules.compiler.condition import MAX_DEPTH, MAX_WAYS, BadCondition, condition
 from ekswatch.rules.ruleset import And, Not, Or, Use
 
 A, B, C = Use("a"), Use("b"), Use("c")

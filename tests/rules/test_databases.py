@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from ekswatch.rules.databases import MAX_DATABASES_BYTES
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.databases import MAX_DATABASES_BYTES
+from ekswatch.rules.compiler.errors import RuleErrors
+from ekswatch.rules.compiler.sources import read_sources
 from ekswatch.rules.explain import explain
-from ekswatch.rules.live import with_lists
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.live import with_lists
 from ekswatch.rules.ruleset import (
     Ruleset,
     dump,
@@ -21,7 +22,6 @@ from ekswatch.rules.ruleset import (
     read_artefact,
     write_artefact,
 )
-from ekswatch.rules.sources import read_sources
 from tests import places
 from tests.rules import build
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.intake import read_file
 from ekswatch.audit.views import rows
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import dump, load
 from tests.rules import build, naive
 from tests.rules.invented import (

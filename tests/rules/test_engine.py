@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.engine import Engine
 from ekswatch.rules.match import Match
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import And, Check, Ruleset, dump
 from tests.rules import build
 
@@ -308,7 +308,7 @@ def test_the_engine_needs_no_yaml_pysigma_or_pydantic(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
         "from ekswatch.audit.event import AuditEvent\n"
-        "from ekswatch.rules.engine import Engine\n"
+        "from ekswatch.rules.matcher.engine import Engine\n"
         "from ekswatch.rules.ruleset import load\n"
         f"engine = Engine(load(pathlib.Path({str(artefact)!r}).read_bytes()))\n"
         "engine.match([AuditEvent(verb='get', stage='ResponseComplete')])\n"

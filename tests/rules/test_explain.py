@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import EventRow
 from ekswatch.rules import trial
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.explain import MATCHED, Explainer, Explanation, RowTrial, explain, nearest
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Or, Ruleset
 from tests.rules import build
 

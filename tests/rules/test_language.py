@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.drafts import read_file
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.errors import Report, RuleErrors
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.drafts import read_file
+from ekswatch.rules.compiler.errors import Report, RuleErrors
+from ekswatch.rules.matcher.engine import Engine
 from tests.rules import build, naive
 
 PAGE = Path(__file__).parents[2] / "docs" / "sigma.md"

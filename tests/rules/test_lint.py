@@ -3,7 +3,7 @@
 import pytest
 
 from ekswatch.audit.vocabulary import FIELDS
-from ekswatch.rules.lint import VALUES, checker, unknown_field
+from ekswatch.rules.compiler.known import VALUES, checker, unknown_field
 from ekswatch.rules.ruleset import Check, Op, Scalar
 
 

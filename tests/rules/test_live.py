@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.live import listed, not_live, with_lists
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.live import listed, not_live, with_lists
 from ekswatch.rules.ruleset import Ruleset
 from tests.rules import build
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sigma.modifiers import modifier_mapping
 
-from ekswatch.rules.modifiers import arranged, known, misfit, unfit
+from ekswatch.rules.compiler.modifiers import arranged, known, misfit, unfit
 
 SPECIFIED = {
     *("all", "startswith", "endswith", "contains", "exists", "cased", "neq", "windash"),

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ekswatch.audit.event import AuditEvent
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.compiler.errors import RuleErrors
 from ekswatch.rules.match import Match
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.novelty import histories
 from ekswatch.rules.ruleset import Novel
 from tests.rules import build

@@ -12,7 +12,7 @@ from ekswatch.audit.records import read_record
 from ekswatch.audit.vocabulary import STATES
 from ekswatch.rules.detection import Detection, Severity
 from ekswatch.rules.match import Match
-from ekswatch.rules.outcomes import KEPT, Outcomes, over_findings
+from ekswatch.rules.matcher.outcomes import KEPT, Outcomes, over_findings
 from ekswatch.rules.ruleset import SCHEMA, And, Check, Correlation, Filter, Rule, Ruleset, Use
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

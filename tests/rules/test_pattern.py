@@ -19,14 +19,21 @@ from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.records import read_record
 from ekswatch.audit.views import DELIVERY, VIEWS
 from ekswatch.audit.vocabulary import reader
-from ekswatch.rules import pattern
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.expression import KEYWORDS
 from ekswatch.rules.fields import is_row_field
-from ekswatch.rules.live import with_lists
-from ekswatch.rules.outcomes import Outcomes
-from ekswatch.rules.pattern import DECIDED, HEARTBEAT, MAX_CHARACTERS, RESOURCES, narrow, quiet
+from ekswatch.rules.matcher import pattern
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.live import with_lists
+from ekswatch.rules.matcher.outcomes import Outcomes
+from ekswatch.rules.matcher.pattern import (
+    DECIDED,
+    HEARTBEAT,
+    MAX_CHARACTERS,
+    RESOURCES,
+    narrow,
+    quiet,
+)
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Or, Ruleset
 from tests.logs_filter import matches
 from tests.rules import build

@@ -9,8 +9,8 @@ import pytest
 from ekswatch.audit.event import AuditEvent, ObjectRef, ResponseStatus, User, locate
 from ekswatch.audit.places import Places
 from ekswatch.audit.vocabulary import FIELDS, reader
-from ekswatch.rules import profile
-from ekswatch.rules.profile import (
+from ekswatch.rules.matcher import profile
+from ekswatch.rules.matcher.profile import (
     MEMO_CHARACTERS,
     MEMO_ENTRIES,
     OF_ACTION,

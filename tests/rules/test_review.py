@@ -12,14 +12,14 @@ from ekswatch.audit.places import Place
 from ekswatch.audit.resources import CLUSTER_SCOPED, WORKLOADS
 from ekswatch.audit.views import VIEWS
 from ekswatch.audit.vocabulary import FIELDS, OUTCOMES, STATES
-from ekswatch.rules.branches import MAX_BRANCHES, TooMany, branches
-from ekswatch.rules.chosen import ANCHORS, CHOSEN, PLACES
-from ekswatch.rules.databases import FIELDS as FIELDS_OF_DATABASES
-from ekswatch.rules.reach import RUN_IN, WRITTEN_IN
-from ekswatch.rules.resources import RESOURCES, VERBS, paths, verbs_of
-from ekswatch.rules.review import CODES, Problem, review
+from ekswatch.rules.compiler.databases import FIELDS as FIELDS_OF_DATABASES
+from ekswatch.rules.compiler.sources import read_sources
+from ekswatch.rules.lint.branches import MAX_BRANCHES, TooMany, branches
+from ekswatch.rules.lint.chosen import ANCHORS, CHOSEN, PLACES
+from ekswatch.rules.lint.reach import RUN_IN, WRITTEN_IN
+from ekswatch.rules.lint.resources import RESOURCES, VERBS, paths, verbs_of
+from ekswatch.rules.lint.review import CODES, Problem, review
 from ekswatch.rules.ruleset import And, Check, Or
-from ekswatch.rules.sources import read_sources
 from tests import places
 from tests.rules import build
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from ekswatch import __version__
 from ekswatch.findings.asff import asff
 from ekswatch.findings.finding import Scope, findings, to_dict
-from ekswatch.rules.attack import ATTACK_RELEASE
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.attack import ATTACK_RELEASE
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import (
     SCHEMA,
     BadRuleset,
@@ -73,7 +73,7 @@ def test_another_list_entry_gives_another_hash(tmp_path: Path) -> None:
 COMPILE = """
 import sys
 from pathlib import Path
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.ruleset import write_artefact
 write_artefact(Path(sys.argv[2]), compile_ruleset(Path(sys.argv[1])))
 """

@@ -1,6 +1,6 @@
 """The keys under `ekswatch:` are documented."""
 
-from ekswatch.rules.schema import ekswatch_keys
+from ekswatch.rules.compiler.schema import ekswatch_keys
 
 
 def test_every_key_has_a_sentence() -> None:

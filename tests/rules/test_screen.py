@@ -6,8 +6,7 @@ from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.views import VIEWS, EventRow
 from ekswatch.rules.expression import ALWAYS, implied, split
 from ekswatch.rules.fields import Subject, getter
-from ekswatch.rules.ruleset import And, Check, Expression, Not, Or
-from ekswatch.rules.screen import (
+from ekswatch.rules.matcher.screen import (
     COLUMN_FIELDS,
     MEMO_CHARACTERS,
     MEMO_ENTRIES,
@@ -16,6 +15,7 @@ from ekswatch.rules.screen import (
     Screen,
     needs,
 )
+from ekswatch.rules.ruleset import And, Check, Expression, Not, Or
 from tests.rules import build
 
 EVENT = partial(getter, view="")

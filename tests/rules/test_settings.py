@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ekswatch.rules.compile import compile_ruleset
+from ekswatch.rules.compiler.compile import compile_ruleset
+from ekswatch.rules.compiler.errors import RuleErrors
 from ekswatch.rules.detection import Severity
-from ekswatch.rules.engine import Engine
-from ekswatch.rules.errors import RuleErrors
+from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.ruleset import Ruleset
 from tests.rules import build
 

@@ -12,13 +12,12 @@ import pytest
 from ekswatch.audit.event import NO_BODY, AuditEvent
 from ekswatch.audit.vocabulary import FIELDS, SUMMARY, reader
 from ekswatch.correlate.baseline import Baseline, Memory
-from ekswatch.rules import profile, target
-from ekswatch.rules.compile import compile_ruleset
-from ekswatch.rules.engine import Engine
+from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.match import Match
-from ekswatch.rules.profile import Profile
-from ekswatch.rules.ruleset import Check
-from ekswatch.rules.target import (
+from ekswatch.rules.matcher import profile, target
+from ekswatch.rules.matcher.engine import Engine
+from ekswatch.rules.matcher.profile import Profile
+from ekswatch.rules.matcher.target import (
     MEMO_CHARACTERS,
     MEMO_ENTRIES,
     MEMO_MATCHES,
@@ -28,6 +27,7 @@ from ekswatch.rules.target import (
     asked_for,
     target_key,
 )
+from ekswatch.rules.ruleset import Check
 from tests.rules import build
 
 ROOT = Path(__file__).parents[2]

@@ -53,7 +53,7 @@ FINDING = "finding"
 DELIVERY = "delivery"
 LIST = "list"
 CLUSTER = "cluster"
-"""Views that an event has no rows in (`ekswatch.rules.outcomes`)."""
+"""Views that an event has no rows in (`ekswatch.rules.matcher.outcomes`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Sigma files in, a ruleset out: once, before anything is deployed."""

@@ -1,0 +1,1 @@
+"""What compiles and would still not do what was meant."""

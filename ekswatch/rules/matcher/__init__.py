@@ -1,0 +1,1 @@
+"""Events in, the matches of a ruleset out."""
