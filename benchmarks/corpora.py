@@ -44,7 +44,7 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Lines of an audit log. `lines(n)` gives those of pass n, each of which has new ones.
+    """Lines of an audit log. `lines(n)` gives those of pass n.
 
     `about` says in a phrase where they come from. `per_rule_set` if each rule set is to have
     passes of its own.
@@ -71,7 +71,7 @@ def corpora(size: int) -> tuple[Corpus, ...]:
     cheap, dear = max(size // 2, 100), max(size // 8, 100)
     return (
         benign(size),
-        again(size),
+        renewed(size),
         _chosen("leases", "reads and writes of leases", is_lease, cheap),
         _chosen("workload writes", "creates and changes of workloads", is_workload_write, dear),
         adversarial(dear),
@@ -81,14 +81,14 @@ def corpora(size: int) -> tuple[Corpus, ...]:
 def benign(size: int) -> Corpus:
     """The recorded mix, thinned by whole blocks of consecutive events so that its shares stay."""
     lines = thinned(recorded(), size)
-    return Corpus("benign mix", "recorded benign log", len(lines), Renewable(lines))
+    return Corpus("benign mix", "recorded benign log", len(lines), lambda _: lines)
 
 
-def again(size: int) -> Corpus:
-    """The recorded mix as it is, in every pass the same."""
+def renewed(size: int) -> Corpus:
+    """The recorded mix, of which each pass creates objects of its own."""
     lines = thinned(recorded(), size)
-    about = "recorded benign log, the same events in each pass"
-    return Corpus("benign mix again", about, len(lines), lambda _: lines)
+    about = "recorded benign log, new objects in each pass"
+    return Corpus("renewed mix", about, len(lines), Renewable(lines))
 
 
 def adversarial(size: int) -> Corpus:

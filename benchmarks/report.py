@@ -21,7 +21,7 @@ from benchmarks.peers import Peer
 from benchmarks.signals import Signals
 from benchmarks.tables import Table, range_of
 
-BENIGN, ADVERSARIAL = "benign mix", "adversarial"
+BENIGN, RENEWED, ADVERSARIAL = "benign mix", "renewed mix", "adversarial"
 BATCH = 100
 """Events per batch of the headline numbers."""
 
