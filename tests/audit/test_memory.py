@@ -61,3 +61,19 @@ def test_a_look_that_costs_no_more_than_a_dictionary() -> None:
         assert lately(number) == number
 
     assert lately(ROOM) is None
+
+
+def test_what_is_large_takes_more_room() -> None:
+    """The bound is on all together; what alone takes more than that is still remembered."""
+    memory: Memory[int, str] = Memory(ROOM, len)
+
+    sizes = []
+    for number in range(9):
+        memory.put(number, "x" * (ROOM // 2))
+        sizes.append(len(memory))
+    memory.put(9, "x" * (ROOM + 1))
+
+    assert max(sizes) == 4
+    assert memory.get(9) is not None
+    memory.put(10, "x")
+    assert len(memory) == 2

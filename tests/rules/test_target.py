@@ -19,8 +19,8 @@ from ekswatch.rules.matcher.engine import Engine
 from ekswatch.rules.matcher.profile import Profile
 from ekswatch.rules.matcher.target import (
     MEMO_CHARACTERS,
-    MEMO_ENTRIES,
     MEMO_MATCHES,
+    MEMO_ROOM,
     OF_MOMENT,
     Target,
     Targets,
@@ -270,12 +270,26 @@ def test_the_memory_is_bounded() -> None:
     memory = Targets()
 
     sizes = []
-    for number in range(2 * MEMO_ENTRIES + 10):
+    for number in range(2 * MEMO_ROOM + 10):
         memory.remember(build.event(), number, Target((), 0))
         sizes.append(len(memory))
 
-    assert max(sizes) == 2 * MEMO_ENTRIES
-    assert sizes[-1] == MEMO_ENTRIES + 10
+    assert max(sizes) == 2 * MEMO_ROOM
+    assert sizes[-1] == MEMO_ROOM + 10
+
+
+def test_matches_take_room(tmp_path: Path) -> None:
+    """A few targets with many matches take as much memory as many with none."""
+    build.detection(tmp_path, build.document("rule", GET))
+    (match,) = build.engine(tmp_path).match([build.event()])
+    memory = Targets()
+
+    sizes = []
+    for number in range(MEMO_ROOM):
+        memory.remember(build.event(), number, Target([match] * 7, 0))
+        sizes.append(len(memory))
+
+    assert max(sizes) == 2 * (MEMO_ROOM // 8)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from ekswatch.rules.matcher.kept import Keeper, Kept, ids_of
 from ekswatch.rules.matcher.profile import Profile
 from ekswatch.rules.novelty import day_of
 
-MEMO_ENTRIES = 2_048
+MEMO_ROOM = 8_192
+"""Targets and matches remembered; each takes one or two kilobytes."""
+
 
 MEMO_CHARACTERS = 1_024
 MEMO_MATCHES = 32
@@ -105,7 +107,7 @@ class Targets:
     __slots__ = ("_memory", "get")
 
     def __init__(self) -> None:
-        self._memory: Memory[Hashable, Target] = Memory(MEMO_ENTRIES)
+        self._memory: Memory[Hashable, Target] = Memory(MEMO_ROOM, lambda t: 1 + len(t.matches))
         self.get = self._memory.get
 
     def __len__(self) -> int:
