@@ -99,7 +99,7 @@ def _measure(
 def _of_all(
     corpus: Corpus, batch: int, engines: Mapping[str, Ours]
 ) -> Callable[[int], Mapping[str, Work]]:
-    """New events in every round, the same for all rule sets."""
+    """The events of each round, the same for all rule sets."""
 
     def works(number: int) -> dict[str, Work]:
         made = payloads(corpus.lines(number), batch)

@@ -1,11 +1,16 @@
-"""Recorded attacks as audit logs of a moment of one's choice."""
+"""Recorded attacks: as audit logs of a moment of one's choice, and as events."""
 
 import gzip
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
+
+from ekswatch.audit.event import AuditEvent
 
 FOLDER = Path(__file__).resolve().parent.parent / "events" / "scenarios"
 
@@ -16,6 +21,14 @@ def audit_lines(scenario: str, *, until: datetime) -> list[str]:
         events = [json.loads(line) for line in log]
     shift = until - max(datetime.fromisoformat(event["stageTimestamp"]) for event in events)
     return [json.dumps(_moved(event, shift), separators=(",", ":")) for event in events]
+
+
+@cache
+def some_events(step: int) -> tuple[AuditEvent, ...]:
+    """Every so many-th event of each scenario."""
+    logs = [gzip.decompress(file.read_bytes()) for file in sorted(FOLDER.glob("*.jsonl.gz"))]
+    lines = [line for log in logs for line in log.splitlines()[::step]]
+    return tuple(msgspec.json.decode(line, type=AuditEvent) for line in lines)
 
 
 def _moved(event: Mapping[str, Any], shift: timedelta) -> Mapping[str, Any]:

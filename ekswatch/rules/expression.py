@@ -116,8 +116,13 @@ def fields_of(expression: Expression) -> tuple[str, ...]:
 
 
 def itself(source: Source) -> Any:
-    """The getter of the only field of a source that is its value."""
+    """How a field is read from a source that is its value."""
     return source
+
+
+def only(_: str) -> Callable[[Source], Any]:
+    """The getter of every field, where a source is the value of one."""
+    return itself
 
 
 def evaluator(expression: Expression, getter: Callable[[str], Callable[[Source], Any]]) -> Holds:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 
-from ekswatch.audit.views import VIEWS, EventRow, Row
-from ekswatch.audit.vocabulary import EVENT, FIELDS, SUMMARY, Field, has, lookup
+from ekswatch.audit.views import VIEWS, Row
+from ekswatch.audit.vocabulary import EVENT, FIELDS, SUMMARY, has, lookup
 from ekswatch.rules.expression import KEYWORDS
 
 Subject = Row
@@ -51,8 +51,6 @@ def names_of(view: str) -> list[str]:
 
 __all__ = [
     "VIEWS",
-    "EventRow",
-    "Field",
     "Getter",
     "Row",
     "Subject",

@@ -7,14 +7,14 @@ is the engine's own function for it.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, Literal
 
 import msgspec
 
 from ekswatch.audit.event import Value
-from ekswatch.rules.expression import Holds, evaluator, itself
+from ekswatch.rules.expression import Holds, evaluator, only
 from ekswatch.rules.fields import Getter, Subject, getter
 from ekswatch.rules.matcher.kept import Keeper
 from ekswatch.rules.ruleset import And, Check, Expression, Not, Op, Or, Scalar, Use
@@ -98,13 +98,13 @@ class Comparison:
     @cached_property
     def met_by(self) -> Holds:
         """Whether a value, wherever it came from, meets the check."""
-        return evaluator(self.check, _itself)
+        return evaluator(self.check, only)
 
     @cached_property
     def _each(self) -> tuple[tuple[Scalar, Holds], ...]:
         values = self.check.values
         one = (msgspec.structs.replace(self.check, values=(value,)) for value in values)
-        return tuple((v, evaluator(c, _itself)) for v, c in zip(values, one, strict=True))
+        return tuple((v, evaluator(c, only)) for v, c in zip(values, one, strict=True))
 
     def met(self, raw: Any) -> Scalar | None:
         """The first wanted value that a value meets; None where the check wants none by name."""
@@ -245,10 +245,6 @@ def leaves(node: Node) -> Iterator[Test]:
 
 def _needs_every(group: Group, wanted: bool) -> bool:
     return (group.kind == "all") is wanted
-
-
-def _itself(_: str) -> Callable[[Any], Any]:
-    return itself
 
 
 def _readable(check: Check, value: Scalar) -> Scalar:

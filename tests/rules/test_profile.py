@@ -1,8 +1,5 @@
 """Profiles: what they claim to decide they decide, and their memory is bounded."""
 
-import gzip
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -22,17 +19,9 @@ from ekswatch.rules.matcher.profile import (
 )
 from tests import places
 from tests.rules import build
+from tests.scenarios import some_events
 
-ROOT = Path(__file__).parents[2]
 POISON = "poison"
-
-
-def events() -> list[AuditEvent]:
-    paths = sorted((ROOT / "events" / "scenarios").glob("*.jsonl.gz"))
-    lines = [
-        line for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()[::9]
-    ]
-    return [msgspec.json.decode(line, type=AuditEvent) for line in lines]
 
 
 def poisoned(event: AuditEvent, *, keep_caller: bool) -> AuditEvent:
@@ -82,7 +71,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 def test_the_recordings_have_public_addresses(known: Places) -> None:
     """Else the next test would say nothing of the facts of places."""
-    addresses = {event.sourceIPs[-1] for event in events() if event.sourceIPs}
+    addresses = {event.sourceIPs[-1] for event in some_events(9) if event.sourceIPs}
 
     assert {known.of(address).country for address in addresses} > {""}
 
@@ -94,7 +83,7 @@ def test_what_a_key_decides_depends_on_nothing_else(
     fields: frozenset[str], keep_caller: bool, known: Places
 ) -> None:
     """Every such field reads the same from an event of which nothing else is left."""
-    for event in events():
+    for event in some_events(9):
         other = poisoned(event, keep_caller=keep_caller)
         locate(event, known)
         locate(other, known)

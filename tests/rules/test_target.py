@@ -1,8 +1,6 @@
 """Targets: what they claim to decide they decide, and what is told again is what would be found."""
 
-import gzip
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +27,12 @@ from ekswatch.rules.matcher.target import (
 )
 from ekswatch.rules.ruleset import Check
 from tests.rules import build
+from tests.scenarios import some_events
 
 ROOT = Path(__file__).parents[2]
 LATER = "2026-11-20T23:59:59.999999Z"
 NEXT_DAY = "2026-11-21T00:00:00.000000Z"
 GET = {"s": {"verb": "get"}, "condition": "s"}
-
-
-@cache
-def events() -> tuple[AuditEvent, ...]:
-    paths = sorted((ROOT / "events" / "scenarios").glob("*.jsonl.gz"))
-    lines = [
-        line for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()[::5]
-    ]
-    return tuple(msgspec.json.decode(line, type=AuditEvent) for line in lines)
 
 
 def another(event: AuditEvent) -> AuditEvent:
@@ -91,7 +81,7 @@ def test_what_is_asked_for_is_not_since_when(uri: str, target: str) -> None:
 def test_what_a_key_decides_depends_on_nothing_else() -> None:
     """Every field but those of the moment reads the same from another request for the target."""
     same, fields = Profile(0), [name for name, field in FIELDS.items() if field.read]
-    alike = [event for event in events() if target_key(event, same, "c") is not None]
+    alike = [event for event in some_events(5) if target_key(event, same, "c") is not None]
     for event in alike:
         other = another(event)
         assert target_key(other, same, "c") == target_key(event, same, "c")
@@ -145,7 +135,7 @@ def test_another_caller_or_cluster_is_another_target() -> None:
 def test_what_is_told_again_is_what_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """With and without memory the engine finds the same, in the same order, on every event."""
     ruleset = compile_ruleset(ROOT / "detections")
-    warm, met = Engine(ruleset), [*events(), *map(another, events())]
+    warm, met = Engine(ruleset), [*some_events(5), *map(another, some_events(5))]
     with monkeypatch.context() as forgetful:
         for module in (profile, target):
             forgetful.setattr(module, "MEMO_CHARACTERS", -1)

@@ -97,9 +97,8 @@ class EventRow(Row):
     __slots__ = ("_event",)
 
     def __init__(self, event: AuditEvent) -> None:
+        super().__init__()
         self._event = event
-        self._parts = ()
-        self._within = None
 
     @property
     def event(self) -> AuditEvent:

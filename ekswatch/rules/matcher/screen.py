@@ -14,7 +14,7 @@ from ekswatch.audit.event import AuditEvent
 from ekswatch.audit.memory import Memory
 from ekswatch.audit.views import View
 from ekswatch.audit.vocabulary import is_header
-from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of, itself
+from ekswatch.rules.expression import KEYWORDS, Holds, evaluator, fields_of, itself, only
 from ekswatch.rules.fields import Getter, Subject
 from ekswatch.rules.matcher.profile import is_steady
 from ekswatch.rules.ruleset import Check, Expression, Not, Or
@@ -256,7 +256,7 @@ def _reader(fields: Sequence[str], getter: Callable[[str], Getter]) -> Callable[
 def _value_of(fields: tuple[str, ...]) -> Callable[[str], Callable[[Any], Any]]:
     """How a test finds a field's value in what a column has read."""
     if len(fields) == 1:
-        return lambda _: itself
+        return only
     return lambda field: itemgetter(fields.index(field))
 
 
