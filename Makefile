@@ -47,7 +47,7 @@ demo: $(VENV)/.demo ## Real audit logs through an AWS account in one process, fi
 run: $(VENV)/.demo ## Scan files: make run FILE=audit.jsonl
 	@$(BIN)/ekswatch scan $(FILE)
 
-test: $(VENV)/.dev ## All tests
+test: $(VENV)/.dev node_modules/.package-lock.json ## All tests
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/.dev ## The tests of the pure rooms, in seconds

@@ -11,7 +11,10 @@ from pathlib import Path
 from benchmarks import ROOT, WORK
 
 MIB = 1024 * 1024
-INPUTS = ("ekswatch", "lambdas", "detections", "requirements/lambda.txt", "infra/bundling.py")
+INPUTS = (
+    *("ekswatch", "lambdas", "detections", "requirements/lambda.txt", "package-lock.json"),
+    *("infra/bundling.py", "infra/target.py", "infra/bytecode.mjs"),
+)
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 

@@ -144,7 +144,7 @@ def growth_table(report: Report) -> Table:
 def start_table(report: Report) -> Table:
     rows = tuple(
         (
-            "yes" if start.compiled else "no, as deployed",
+            "yes, as deployed" if start.compiled else "no",
             f"{start.rules:,}",
             f"{start.imports.median:.0f}",
             f"{start.load.median:.1f}",
@@ -162,8 +162,8 @@ def start_table(report: Report) -> Table:
     )
     note = (
         f"CPU of fresh processes, {report.starts[0].runs} runs, without the AWS SDK, which is"
-        " loaded when there is something to send. The archive holds no bytecode, so its modules"
-        " are compiled at each cold start; the rows with bytecode show what that costs."
+        " loaded when there is something to send. The archive holds bytecode; the rows without"
+        " show what each cold start would pay, as Lambda cannot keep what it compiles."
     )
     return Table("Start", columns, rows, note=note)
 

@@ -68,6 +68,7 @@ def build(
     )  # first: it takes a second and may say no
     install_libraries(out, target)
     copy_code(out)
+    add_bytecode(out, target)
     make_readable(out)
 
 
@@ -90,6 +91,16 @@ def copy_code(out: Path) -> None:
         copy = out / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
+
+
+def add_bytecode(out: Path, target: Target) -> None:
+    """Compile every module for the Python of the target, beside its source.
+
+    Lambda cannot keep what it compiles: without this each cold start does it again. Where
+    another Python runs than expected, it does not know the bytecode and reads the sources.
+    Raises: subprocess.CalledProcessError when a module does not compile, or without `npm ci`.
+    """
+    _start(*target.bytecode_compiler, str(out))
 
 
 def make_readable(out: Path) -> None:
@@ -118,8 +129,12 @@ def compile_ruleset(out: Path, tuning: Path | None, live_lists: Sequence[str] = 
 
 
 def _run(*arguments: str) -> None:
-    """Run this interpreter with standard output on standard error: the first is the CDK's."""
-    command = [sys.executable, *arguments]
+    """Run this interpreter."""
+    _start(sys.executable, *arguments)
+
+
+def _start(*command: str) -> None:
+    """Run a program with standard output on standard error: the first is the CDK's."""
     subprocess.run(command, cwd=ROOT, stdout=2, check=True)  # noqa: S603  # our own words only
 
 

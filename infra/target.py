@@ -36,3 +36,14 @@ class Target(StrEnum):
             "--platform=manylinux2014_aarch64",
             "--platform=manylinux_2_28_aarch64",
         )
+
+    @property
+    def bytecode_compiler(self) -> tuple[str, ...]:
+        """The program that adds bytecode to a folder, which it is given as the last word."""
+        if self is Target.LOCAL:
+            return (
+                sys.executable,
+                *("-m", "compileall", "-q"),
+                "--invalidation-mode=unchecked-hash",
+            )
+        return ("node", "infra/bytecode.mjs")

@@ -50,7 +50,7 @@ REPORT = Report(
     event_bytes=2300.0,
     signals=Signals(400.0, 6.0),
     measured=Measured(CELLS, {("benign mix", 100, "1000 to 100"): about(1.125)}),
-    starts=[start(compiled=False), start(compiled=True)],
+    starts=[start(compiled=True), start(compiled=False)],
     peak=Peak(20_000, 5_500_000, 5, about(90), about(0.5)),
     archive=Archive(2 * 1024 * 1024, 8 * 1024 * 1024, "as given"),
     peers=[Peer("CEL", "-", "not run", 25, 2000, None, None, "not installed")],

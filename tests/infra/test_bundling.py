@@ -36,7 +36,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_archive_holds_the_handlers_and_not_the_tools(code: Path) -> None:
-    """Command line, local account and rule compiler stay at home, and so does every .pyc."""
+    """Command line, local account, rule compiler and this machine's bytecode stay at home."""
     assert (code / "lambdas" / "stream.py").is_file()
     assert (code / "ekswatch" / "audit" / "event.py").is_file()
     for tool in ("ekswatch/cli", "ekswatch/local", "ekswatch/rules/compiler/compile.py"):

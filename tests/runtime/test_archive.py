@@ -14,13 +14,16 @@ import pytest
 from aws_cdk import FileSystem
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
-from infra.bundling import ROOT
+from infra.bundling import ROOT, add_bytecode
 from infra.imports import imported
+from infra.target import Target
 
 PYTHON = (3, 14)
 GLIBC = (2, 34)
 """Source: AWS Lambda developer guide, "Lambda runtimes": python3.14 is on Amazon Linux 2023, and
 the Amazon Linux 2023 release notes for its glibc."""
+MAGIC, UNCHECKED = "2b0e0d0a", "01000000"
+"""How bytecode of CPython 3.14 begins, and that of the kind that is not compared."""
 AARCH64 = 183
 """e_machine of an ELF file. Source: elf(5), EM_AARCH64."""
 
@@ -142,6 +145,46 @@ def test_two_builds_are_the_same(production: Path, tmp_path: Path) -> None:
     assert FileSystem.fingerprint(str(again)) == FileSystem.fingerprint(str(production))
 
 
+def test_every_module_has_bytecode_for_this_python(production: Path) -> None:
+    """Of the version that runs it, and believed without a look at the source's time.
+
+    Source: PEP 552 for the header, and importlib._bootstrap_external for the magic number.
+    """
+    modules = list(production.rglob("*.py"))
+    caches = [file.parent / "__pycache__" / f"{file.stem}.cpython-314.pyc" for file in modules]
+
+    assert modules
+    assert {path.read_bytes()[:8].hex() for path in caches} == {MAGIC + UNCHECKED}
+    assert set(production.rglob("*.pyc")) == set(caches)
+
+
+def test_a_module_that_does_not_compile_ends_the_build(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """With its name; nothing half compiled is deployed."""
+    (tmp_path / "broken.py").write_text("def :\n")
+
+    with pytest.raises(subprocess.CalledProcessError):
+        add_bytecode(tmp_path, Target.AWS)
+
+    told = capfd.readouterr()
+    assert "broken.py" in told.err
+    assert told.out == ""
+
+
+def test_bytecode_is_used_where_the_source_could_be_read_too(local: Path) -> None:
+    """The interpreter takes what the archive brings, as it says itself."""
+    done = subprocess.run(  # this interpreter
+        [sys.executable, "-S", "-B", "-v", "-c", "import ekswatch.audit.memory"],
+        cwd=local,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert re.search(r"code object from '\S*/memory\.cpython-\d+\.pyc'", done.stderr)
+
+
 def test_every_file_can_be_read_by_lambda(production: Path) -> None:
     """The user that runs the code is not the one who built it."""
     modes = {oct(path.stat().st_mode & 0o777) for path in production.rglob("*") if path.is_file()}
@@ -166,7 +209,7 @@ def test_every_package_in_the_archive_is_imported(local: Path, brought: Path) ->
     assert done.returncode == 0, done.stderr
 
     held = {path.name for path in local.iterdir() if path.suffix != ".dist-info"}
-    assert held - set(json.loads(done.stdout)) - {"ruleset.json"} == set()
+    assert held - set(json.loads(done.stdout)) - {"ruleset.json", "__pycache__"} == set()
 
 
 def test_both_archives_hold_the_same_packages(local: Path, production: Path) -> None:
