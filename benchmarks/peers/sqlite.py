@@ -5,6 +5,7 @@ and Python lists in it are joined to a text, which is less than such tools usual
 """
 
 import sqlite3
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ def prepare() -> Ready:
         connection.execute("ROLLBACK")
         return hits
 
+    weakref.finalize(judge, connection.close)
     return Ready(judge)
 
 
