@@ -115,6 +115,8 @@ class Baseline:
         self._histories = histories(ruleset)
         self._entries: Recent[Entry] = Recent(room)
         self._settled: Recent[str] = Recent(room)
+        self._noted = UNDATED
+        """The last day that the history of every rule holds; what is said of it again is known."""
 
     def learning(self, on: Day) -> tuple[str, ...]:
         """The documents of the rules that are still quiet on a day."""
@@ -138,7 +140,11 @@ class Baseline:
         matches = list(matches)
         if not self._histories:
             return Judged(matches)
-        verdicts = self._verdicts(Seen(matches, self._histories, days(events)))
+        on = days(events)
+        news = max(on, default=UNDATED) > self._noted
+        verdicts = self._verdicts(Seen(matches, self._histories if news else (), on))
+        if news:
+            self._noted = self._last_noted()
         kept = []
         counts = dict.fromkeys(Verdict, 0)
         for match in matches:
@@ -192,6 +198,11 @@ class Baseline:
                 if entry is not None:
                     self._entries.put(key, entry)
         return held
+
+    def _last_noted(self) -> Day:
+        """The day up to which no further event changes the history of a rule."""
+        held = [self._entries.get(rule.key) for rule in self._histories]
+        return min((entry.last if entry else UNDATED for entry in held), default=UNDATED)
 
     def _settle(self, verdicts: Mapping[tuple[str, Day], Verdict]) -> None:
         for (key, at), verdict in verdicts.items():

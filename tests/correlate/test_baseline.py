@@ -241,6 +241,23 @@ def test_what_could_not_be_kept_is_told_again() -> None:
     assert [judge([called(day)], store=forgetful).new for day in (8, 9)] == [1, 1]
 
 
+@pytest.mark.parametrize("failing", ["reads", "writes"])
+def test_a_first_day_that_could_not_be_kept_is_kept_with_the_next_batch(failing: str) -> None:
+    """Until the store has taken it, every batch tries again; then none does."""
+    store = Silent(**{failing: False})
+    one = Baseline(ruleset(), store, "prod")
+    (history,) = histories(ruleset())
+
+    one.judge([], [happened(0)])
+    setattr(store, failing, True)
+    one.judge([], [happened(0.1)])
+    asked = store.asked
+    one.judge([], [happened(0.2)])
+
+    assert store.entries[history.key].since == at(0).toordinal()
+    assert store.asked == asked
+
+
 def test_who_was_first_is_right() -> None:
     """Between reading and writing another function noted an earlier day."""
 
