@@ -76,7 +76,7 @@ class Config(BaseModel):
     )
     tuning: Folder | None = Field(
         default=None,
-        description="folder with your lists, suppressions and switches, see"
+        description="folder with your detections, lists, suppressions and switches, see"
         " [tuning.md](tuning.md); in the file, as seen from the file's folder",
     )
     filter: Filter = Field(

@@ -89,9 +89,9 @@ def events_folder(detections: Path) -> Path:
     return inside
 
 
-def find_examples(folder: Path) -> tuple[Example, ...]:
-    """The examples below a folder of events, by slug and name."""
-    return tuple(sorted(_examples(folder)))
+def find_examples(*folders: Path) -> tuple[Example, ...]:
+    """The examples below some folders of events, by slug and name."""
+    return tuple(sorted(example for folder in folders for example in _examples(folder)))
 
 
 def strays(folder: Path, slugs: Iterable[str]) -> tuple[tuple[Path, str], ...]:

@@ -66,10 +66,13 @@ def _examples(sources: Sources) -> Mapping[str, frozenset[str]]:
     An installed package leaves out the examples of the detections that it ships; these were
     judged before it was built.
     """
-    found = kinds_of(find_examples(events_folder(sources.folder)))
-    if not found and sources.folder.resolve() == detections_folder().resolve():
-        return {file.slug: frozenset(KINDS) for file in sources.files}
-    return found
+    folder, *own = sources.roots
+    shipped = find_examples(events_folder(folder))
+    found = kinds_of((*shipped, *find_examples(*map(events_folder, own))))
+    if shipped or folder.resolve() != detections_folder().resolve():
+        return found
+    judged = (file.slug for file in sources.files if file.path.is_relative_to(folder))
+    return {**found, **{slug: frozenset(KINDS) for slug in judged}}
 
 
 def _is_inside(file: str, paths: Iterable[Path]) -> bool:

@@ -21,7 +21,7 @@ Detections = Annotated[
     Path | None, typer.Option(help="A folder of detections instead of those that ship.")
 ]
 Tuning = Annotated[
-    Path | None, typer.Option(help="Your folder of list overrides, filters and switches.")
+    Path | None, typer.Option(help="Your folder of detections, lists, filters and switches.")
 ]
 BaselineFile = Annotated[
     Path | None, typer.Option("--baseline", help="What is normal, from `ekswatch baseline`.")

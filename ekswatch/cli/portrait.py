@@ -246,8 +246,8 @@ class Gallery:
         return tuple(self._list(name) for name in sorted(used))
 
     def _list(self, name: str) -> ListUsed:
-        file = _yaml(self.sources.folder / "lists", name)
-        tuned = _yaml(self.sources.tuning / "lists", name) if self.sources.tuning else None
+        files = [_yaml(folder, name) for folder in self.sources.list_folders]
+        file, tuned, *_ = (*filter(None, files), None, None)
         data = documents(file, Report(file)) if file else ()
         return ListUsed(
             name=name,

@@ -16,7 +16,7 @@ from ekswatch.cli import linting, readable
 from ekswatch.cli.content import detections_folder
 from ekswatch.cli.examples import events_folder, find_examples
 from ekswatch.cli.exits import Exit
-from ekswatch.cli.options import Level
+from ekswatch.cli.options import Detections, Level, Tuning
 from ekswatch.cli.portrait import VERSION, Gallery
 from ekswatch.cli.scaffold import Kind, Taken, is_slug, write
 from ekswatch.cli.starts import STARTS
@@ -25,7 +25,7 @@ from ekswatch.cli.verdicts import verdicts
 from ekswatch.rules.compiler.attack import TACTIC_IDS, TACTICS
 from ekswatch.rules.compiler.compile import compile_ruleset
 from ekswatch.rules.compiler.errors import RuleErrors
-from ekswatch.rules.compiler.sources import SPECIAL, Sources, read_sources
+from ekswatch.rules.compiler.sources import OWN, SPECIAL, Sources, read_sources
 from ekswatch.rules.compiler.suggest import suggestion
 from ekswatch.rules.compiler.writing import written
 from ekswatch.rules.ruleset import write_artefact
@@ -82,13 +82,6 @@ def slugs(incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-Folder = Annotated[
-    Path | None, typer.Option("--detections", help="A folder of detections, not those that ship.")
-]
-TuningFolder = Annotated[
-    Path | None,
-    typer.Option("--tuning", help="Your folder of list overrides, filters and switches."),
-]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
 
 EXITS = "Exit codes: 0 fine; 2 wrong use; 3 detections have errors."
@@ -103,8 +96,8 @@ def lint(
     ] = None,
     format_: Annotated[Talk, typer.Option("--format", help="How to write.")] = Talk.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
-    detections: Folder = None,
-    tuning: TuningFolder = None,
+    detections: Detections = None,
+    tuning: Tuning = None,
 ) -> None:
     """Say what is wrong with detections, or could be better.
 
@@ -137,8 +130,8 @@ def list_(
     status: Annotated[
         Status, typer.Option(help="Those that run, or also those that are switched off.")
     ] = Status.LIVE,
-    detections: Folder = None,
-    tuning: TuningFolder = None,
+    detections: Detections = None,
+    tuning: Tuning = None,
 ) -> None:
     """List detections, and whether they run."""
     wanted = TACTICS[_tactic(tactic, TACTICS)] if tactic else ""
@@ -166,13 +159,13 @@ def show(
     events: Annotated[
         Path | None, typer.Option(help="The folder of examples, when it is elsewhere.")
     ] = None,
-    detections: Folder = None,
-    tuning: TuningFolder = None,
+    detections: Detections = None,
+    tuning: Tuning = None,
 ) -> None:
     """Show everything about one detection."""
     sources = _sources(detections, tuning)
     _must_be_known([slug], sources)
-    portrait = Gallery.of(sources).portrait(slug, find_examples(_events(events, sources.folder)))
+    portrait = Gallery.of(sources).portrait(slug, find_examples(*_events(events, sources)))
     with results():
         if format_ is Showing.SIGMA:
             typer.echo(Path(portrait.row.file).read_text(), nl=False)
@@ -196,24 +189,24 @@ def run(
         Path | None,
         typer.Option(
             help="The folder of examples. By default 'events' in the folder of detections, "
-            "or beside it when that is called 'detections'."
+            "or beside it when that is called 'detections'; likewise in the tuning folder."
         ),
     ] = None,
     format_: Annotated[Talk, typer.Option("--format", help="How to write.")] = Talk.TEXT,
-    detections: Folder = None,
-    tuning: TuningFolder = None,
+    detections: Detections = None,
+    tuning: Tuning = None,
 ) -> None:
     """Run the examples of detections.
 
     Every match_ must be found, every ignore_ must not.
     """
     sources = _sources(detections, tuning)
-    folder = _events(events, sources.folder)
+    folders = _events(events, sources)
     _must_be_known(only or [], sources)
     for slug in only or ():
         if slug in sources.settings.disabled.detections:
             talk(f"{slug} is switched off by the tuning folder")
-    found = verdicts(written(sources), folder, only=only or (), known=_slugs(sources))
+    found = verdicts(written(sources), folders, only=only or (), known=_slugs(sources))
     with results():
         if format_ is Talk.JSON:
             _json(**found.as_json())
@@ -243,9 +236,11 @@ def new(
     tactic: Annotated[
         str, typer.Option(help="The ATT&CK tactic, whose folder it goes to. [default: by view]")
     ] = "",
-    folder: Annotated[Path, typer.Option(help="The folder of detections to write it into.")] = Path(
-        "detections"
-    ),
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="The folder of detections to write it into. [default: detections]"),
+    ] = None,
+    tuning: Tuning = None,
 ) -> None:
     """Write a new detection and its examples.
 
@@ -264,8 +259,12 @@ def new(
     if view not in STARTS:
         hint = suggestion(view, filter(None, STARTS))
         raise stop(Exit.USAGE, f"there is no view {view!r}{hint}")
+    if folder is not None and tuning is not None:
+        raise stop(Exit.USAGE, "give either --folder or --tuning: a detection lies in one of them")
+    home = tuning / OWN if tuning is not None else folder or Path("detections")
+    taken = () if tuning is None else (detections_folder(),)
     try:
-        made = write(folder, slug, kind=kind, view=view, tactic=tactic, today=_today())
+        made = write(home, slug, kind=kind, view=view, tactic=tactic, today=_today(), beside=taken)
     except Taken as taken:
         raise stop(Exit.USAGE, f"{taken}; nothing was written") from None
     except OSError as failed:
@@ -273,11 +272,12 @@ def new(
     with results():
         for path in (made.rule, *made.examples):
             typer.echo(str(path))
+    lint_, test = (f"--tuning {tuning}",) * 2 if tuning else (f"{home}", f"--detections {home}")
     talk(
         f"Next: 1. change the condition in {made.rule} (fields: docs/vocabulary.md), then title, "
         "description, falsepositives, message and tags.",
         "2. Replace the examples by events of yours; keep the nearest innocent neighbour.",
-        f"3. ekswatch rules lint {folder} && ekswatch rules test {slug} --detections {folder}",
+        f"3. ekswatch rules lint {lint_} && ekswatch rules test {slug} {test}",
     )
 
 
@@ -285,8 +285,8 @@ def new(
 def coverage(
     format_: Annotated[Covering, typer.Option("--format", help="How to write.")] = Covering.TABLE,
     output: Output = None,
-    detections: Folder = None,
-    tuning: TuningFolder = None,
+    detections: Detections = None,
+    tuning: Tuning = None,
 ) -> None:
     """Show which ATT&CK techniques are covered, and the gaps."""
     sources = _sources(detections, tuning)
@@ -305,8 +305,8 @@ def coverage(
 @app.command("compile", epilog="Exit codes: 0 written; 2 wrong use; 3 detections have errors.")
 def compile_(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    detections: Folder = None,
-    tuning: TuningFolder = None,
+    detections: Detections = None,
+    tuning: Tuning = None,
 ) -> None:
     """Compile detections to the file that functions read.
 
@@ -355,12 +355,12 @@ def _must_exist(path: Path) -> None:
         raise stop(Exit.USAGE, f"{path}: there is no such file or folder")
 
 
-def _events(given: Path | None, detections: Path) -> Path:
+def _events(given: Path | None, sources: Sources) -> tuple[Path, ...]:
     if given is None:
-        return events_folder(detections)
+        return tuple(map(events_folder, sources.roots))
     if not given.is_dir():
         raise stop(Exit.USAGE, f"{given}: there is no such folder")
-    return given
+    return (given,)
 
 
 def _slugs(sources: Sources) -> frozenset[str]:

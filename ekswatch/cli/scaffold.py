@@ -106,16 +106,27 @@ correlation:
 LOW = "level: informational\n"
 
 
-def write(folder: Path, slug: str, *, kind: Kind, view: str, tactic: str, today: date) -> Written:
+def write(
+    folder: Path,
+    slug: str,
+    *,
+    kind: Kind,
+    view: str,
+    tactic: str,
+    today: date,
+    beside: Sequence[Path] = (),
+) -> Written:
     """Write a detection and its examples into a folder of detections, and nothing over.
 
-    Shape: `view` is a name of `STARTS`, `tactic` one of ATT&CK or empty for the view's own.
+    Shape: `view` is a name of `STARTS`, `tactic` one of ATT&CK or empty for the view's own;
+    `beside` are the folders of detections that it will be loaded with.
     Raises: Taken when the slug is in use.
     """
     start = STARTS[view]
     rule = folder / (tactic or start.tactic) / f"{slug}.yml"
     examples = events_folder(folder) / slug
-    for there in (*sorted(folder.glob(f"*/{slug}.yml")), examples):
+    rules = [file for each in (folder, *beside) for file in sorted(each.glob(f"*/{slug}.yml"))]
+    for there in (*rules, examples):
         if there.exists():
             raise Taken(f"{there} is already there")
     text = _rule(slug, kind, view, rule.parent.name, today)

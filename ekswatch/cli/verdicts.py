@@ -1,6 +1,6 @@
 """What `rules test` found out: which examples pass, which fail and why, and what is missing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,9 @@ class Verdicts:
 
 
 def verdicts(
-    ruleset: Ruleset, events: Path, *, only: Iterable[str], known: Iterable[str]
+    ruleset: Ruleset, events: Iterable[Path], *, only: Iterable[str], known: Collection[str]
 ) -> Verdicts:
-    """The verdicts on the examples in a folder of events.
+    """The verdicts on the examples in some folders of events.
 
     Shape: `only` are the slugs to judge, or none for all; then files that belong to none of the
     `known` slugs fail, too. Examples of detections that are switched off are left out.
@@ -73,10 +73,11 @@ def verdicts(
     running = {detection.slug for detection in ruleset.detections}
     wanted = running & {*only} if only else running
     shown = {rule.detection for rule in ruleset.rules if rule.view in STATES}  # by no audit event
-    examples = [example for example in find_examples(events) if example.slug in wanted]
+    folders = tuple(events)
+    examples = [example for example in find_examples(*folders) if example.slug in wanted]
     return Verdicts(
         detections=len(wanted),
         outcomes=tuple(run_examples(ruleset, examples)),
-        misplaced=() if only else strays(events, known),
+        misplaced=() if only else tuple(one for each in folders for one in strays(each, known)),
         bare=tuple(sorted(wanted - shown - {example.slug for example in examples})),
     )

@@ -252,6 +252,28 @@ def test_show_says_what_the_operator_changed(tmp_path: Path) -> None:
     assert "2 values" in line
 
 
+def test_a_list_of_the_operators_own_is_shown_where_it_lies(tmp_path: Path) -> None:
+    """It is no change of another, and lint says its place when nobody uses it."""
+    rules("new", "mine", "--tuning", tmp_path)
+    (rule,) = (tmp_path / "detections").rglob("mine.yml")
+    (tmp_path / "lists").mkdir()
+    vaults = tmp_path / "lists" / "vaults.yml"
+    vaults.write_text("description: Ours.\nvalues: [one, two]\n")
+
+    code, out, _ = rules("lint", "--tuning", tmp_path)
+    assert f"{vaults}:1: warning unused-list no document uses the list 'vaults'" in out
+    rule.write_text(
+        rule.read_text().replace(
+            "detection:\n", "detection:\n  v: {object.name|expand: '%vaults%'}\n"
+        )
+    )
+    code, out, _ = rules("show", "mine", "--tuning", tmp_path, "--format", "json")
+
+    assert code == Exit.OK
+    (shown,) = (one for one in json.loads(out)["lists"] if one["name"] == "vaults")
+    assert (shown["size"], shown["file"], shown["tuned_by"]) == (2, str(vaults), "")
+
+
 def test_an_unknown_slug_is_wrong_use() -> None:
     """The message names the nearest one."""
     code, out, err = rules("show", "pod-exce")

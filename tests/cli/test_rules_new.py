@@ -172,3 +172,38 @@ def test_examples_hold_no_identifier_of_anybody(tmp_path: Path) -> None:
             event = json.loads(line)
             assert event["sourceIPs"] == ["198.51.100.77"]
             assert "111122223333" in event["user"]["username"]
+
+
+def test_a_new_detection_of_the_tuning_folder_passes_with_those_that_ship(tmp_path: Path) -> None:
+    """The commands that it names at the end do what they say, and it is found by a scan."""
+    tuning = tmp_path / "tuning"
+
+    code, out, told = rules("new", "root-shell", "--view", "command", "--tuning", tuning)
+
+    rule, *examples = map(Path, out.split())
+    assert code == Exit.OK
+    assert rule == tuning / "detections" / "execution" / "root-shell.yml"
+    assert {path.parent for path in examples} == {tuning / "events" / "root-shell"}
+    assert f"lint --tuning {tuning} && ekswatch rules test root-shell --tuning {tuning}" in told
+    assert rules("lint", "--tuning", tuning, "--strict")[0] == Exit.OK
+    code, out, _ = rules("test", "root-shell", "--tuning", tuning)
+    assert (code, out.count("pass  root-shell/")) == (Exit.OK, len(examples))
+    code, out, _ = rules("show", "root-shell", "--tuning", tuning, "--format", "json")
+    assert len(json.loads(out)["examples"]) == len(examples)
+
+
+def test_a_detection_that_ships_is_not_written_again(tmp_path: Path) -> None:
+    """Its name would be taken when both are loaded."""
+    code, _, told = rules("new", "pod-exec", "--tuning", tmp_path)
+
+    assert code == Exit.USAGE
+    assert "pod-exec.yml is already there; nothing was written" in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_new_detection_lies_in_one_place(tmp_path: Path) -> None:
+    """Two folders are one too many."""
+    code, _, told = rules("new", "mine", "--tuning", tmp_path, "--folder", tmp_path)
+
+    assert code == Exit.USAGE
+    assert "either --folder or --tuning" in told

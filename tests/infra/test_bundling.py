@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ekswatch.rules.ruleset import load
 from infra import bundling
 from infra.target import Target
 from tests import places
@@ -24,6 +25,19 @@ for name in {BUILD_TIME_LIBRARIES!r}:
     sys.modules[name] = None
 import lambdas.hourly, lambdas.stream
 print(lambdas.stream.__file__)
+"""
+
+MINE = """\
+title: Own namespace deleted
+id: 0d4b7c8e-9f51-4f8c-8a4e-6f2f3f1f8a10
+name: mine
+description: The namespace of the payments team was deleted.
+logsource: {product: kubernetes, service: audit}
+detection:
+  deleted: {objectRef.resource: namespaces, objectRef.name: payments, verb: delete}
+  condition: deleted
+level: high
+ekswatch: {message: '{actor.name} deleted {object.ref}'}
 """
 
 
@@ -196,6 +210,21 @@ def test_databases_are_the_same_bytes_wherever_they_lay(tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
+def test_the_operators_detections_are_deployed(tmp_path: Path) -> None:
+    """Beside those that ship, in the same file of rules."""
+    (tmp_path / "detections").mkdir()
+    (tmp_path / "detections" / "mine.yml").write_text(MINE)
+
+    bundling.compile_ruleset(tmp_path / "ruleset.json", tmp_path)
+    bundling.compile_ruleset(tmp_path / "shipped.json", None)
+
+    rules, shipped = (
+        {detection.slug for detection in load((tmp_path / file).read_bytes()).detections}
+        for file in ("ruleset.json", "shipped.json")
+    )
+    assert rules == shipped | {"mine"}
+
+
 def test_a_wrong_database_ends_the_build(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """With the key, the file and the reason."""
     places.write_country(tmp_path / "City.mmdb")
@@ -224,8 +253,8 @@ def test_every_error_is_told_and_nothing_is_built(
         bundling.build(out, tuning)
 
     told = capfd.readouterr().err
-    assert all(f"{name}.yml:2: not valid YAML" in told for name in ("first", "second"))
-    assert "there is no list 'no_such_list'" in told
+    files = ("filters/first", "filters/second", "lists/no_such_list")
+    assert all(f"{file}.yml:2: not valid YAML" in told for file in files)
     assert "named on standard error; nothing is deployed" in str(raised.value)
     assert list(out.iterdir()) == []
 

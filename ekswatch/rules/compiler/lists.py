@@ -6,7 +6,7 @@ Sigma strings, so a star in one is a wildcard.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,20 +56,39 @@ def read_lists(
     settings: Mapping[str, ListTuning],
     errors: list[RuleError],
 ) -> Lists:
-    """The lists of a folder, with the operator's changes from another one and from settings."""
-    shipped = {file.stem: _read(file, ListFile, errors) for file in _files(folder, errors)}
-    lists = {name: tuple(found.values) for name, found in shipped.items() if found is not None}
+    """The lists of a folder, with the operator's changes from another one and from settings.
+
+    A file of the other folder with values is a list of the operator's own.
+    """
+    found = {file.stem: _read(file, ListFile, errors) for file in _files(folder, errors)}
     for file in _files(changes, errors) if changes else ():
-        change = _read(file, ListTuning, errors)
-        if file.stem not in shipped:
-            hint = suggestion(file.stem, shipped)
-            errors.append(RuleError(str(file), 0, f"there is no list {file.stem!r}{hint}"))
-        elif change is None:
-            lists.pop(file.stem, None)
-        elif file.stem in lists:
-            lists[file.stem] = tuned(lists[file.stem], change)
+        found[file.stem] = _changed(file, found, errors)
+    lists = {name: tuple(each.values) for name, each in found.items() if each is not None}
     lists |= {name: tuned(lists[name], settings[name]) for name in lists.keys() & settings}
-    return Lists(lists, frozenset(shipped.keys() - lists.keys()))
+    return Lists(lists, frozenset(found.keys() - lists.keys()))
+
+
+def _changed(
+    file: Path, known: Mapping[str, ListFile | None], errors: list[RuleError]
+) -> ListFile | None:
+    """The list that an operator's file changes or adds; None where something is wrong with it."""
+    if file.stem not in known:
+        return _own(file, known, errors)
+    change, before = _read(file, ListTuning, errors), known[file.stem]
+    if change is None or before is None:
+        return None
+    return before.model_copy(update={"values": tuned(before.values, change)})
+
+
+def _own(file: Path, known: Collection[str], errors: list[RuleError]) -> ListFile | None:
+    document = _document(file, errors)
+    if document is None:
+        return None
+    if "values" not in document.data:  # a change, of a name that is misspelt
+        hint = suggestion(file.stem, known)
+        errors.append(RuleError(str(file), 0, f"there is no list {file.stem!r}{hint}"))
+        return None
+    return _checked(document, ListFile, errors)
 
 
 def tuned(values: tuple[Scalar, ...], change: ListTuning) -> tuple[Scalar, ...]:
@@ -124,17 +143,30 @@ def read_model(document: Document, model: type[Model], report: Report) -> Model 
 
 
 def _read(file: Path, model: type[Model], errors: list[RuleError]) -> Model | None:
-    report = Report(file)
+    document = _document(file, errors)
+    return None if document is None else _checked(document, model, errors)
+
+
+def _checked(document: Document, model: type[Model], errors: list[RuleError]) -> Model | None:
+    report = Report(document.file)
     read = None
+    with suppress(TooManyErrors), reading(report):
+        read = read_model(document, model, report)
+    errors.extend(report.errors)
+    return read
+
+
+def _document(file: Path, errors: list[RuleError]) -> Document | None:
+    report = Report(file)
+    found: tuple[Document, ...] = ()
     with suppress(TooManyErrors), reading(report):
         found = documents(file, report)
         if not found and not report.errors:
             report.add("the file is empty")
         if len(found) > 1:
             report.add("the file must hold one document", found[1].line())
-        read = read_model(found[0], model, report) if found else None
     errors.extend(report.errors)
-    return None if report.errors else read
+    return None if report.errors else found[0]
 
 
 def _files(folder: Path, errors: list[RuleError]) -> list[Path]:

@@ -208,7 +208,7 @@ class FilterKeys(Keys):
 
 
 class ListFile(Keys):
-    """A file in `detections/lists/`."""
+    """A file in `detections/lists/`, or a list of the operator's own."""
 
     description: Text
     source: Text | None = None
@@ -216,7 +216,7 @@ class ListFile(Keys):
 
 
 class ListTuning(Keys):
-    """A file in `lists/` of the tuning folder."""
+    """A file in `lists/` of the tuning folder that changes a list."""
 
     replace: tuple[ListValue, ...] | None = None
     add: tuple[ListValue, ...] = ()

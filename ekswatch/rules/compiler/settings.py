@@ -14,7 +14,7 @@ from ekswatch.rules.compiler.lists import read_model
 from ekswatch.rules.compiler.schema import FilterKeys, Tuning
 from ekswatch.rules.compiler.suggest import suggestion
 
-PARTS = ("ekswatch", "lists", "filters")
+PARTS = ("ekswatch", "detections", "events", "lists", "filters")
 """What a tuning folder holds."""
 
 

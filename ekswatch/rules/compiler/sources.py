@@ -5,7 +5,7 @@ errors is left out, and so is a correlation over one that is; every error is kep
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -40,6 +40,9 @@ from ekswatch.rules.ruleset import Database, Filter
 SPECIAL = ("lists", "filters")
 """Folders of a detections folder that hold no detections."""
 
+OWN = "detections"
+"""The folder of a tuning folder that holds the operator's own detections."""
+
 NAMED = re.compile(r"^(?:name|id):[ \t]*['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
@@ -66,6 +69,23 @@ class Sources:
     names: Names
     errors: tuple[RuleError, ...]
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders of detections: the first, and the operator's own."""
+        return roots(self.folder, self.tuning)
+
+    @property
+    def list_folders(self) -> tuple[Path, ...]:
+        """Where lists lie, and then the operator's changes and lists."""
+        return tuple(each / "lists" for each in (self.folder, self.tuning) if each)
+
+
+def roots(folder: Path, tuning: Path | None) -> tuple[Path, ...]:
+    """A folder of detections, and that inside a tuning folder unless it is the same."""
+    if tuning is None or (tuning / OWN).resolve() == folder.resolve():
+        return (folder,)
+    return (folder, tuning / OWN)
+
 
 def read_sources(folder: Path, tuning: Path | None) -> Sources:
     """Every file of both folders; what is wrong with them stands in `errors`."""
@@ -76,7 +96,7 @@ def read_sources(folder: Path, tuning: Path | None) -> Sources:
     lists = read_lists(
         folder / "lists", tuning / "lists" if tuning else None, settings.tuning.lists, errors
     )
-    files, broken = _read_files(folder, lists, errors)
+    files, broken = _read_files(roots(folder, tuning), lists, errors)
     whole, names = _without_faults(files, broken, errors)
     filters, lost = _read_filters(folder, tuning, lists, names, errors)
     filters = _with_suppressions(filters, settings, whole, lists, names, unsettled)
@@ -106,12 +126,14 @@ def read_sources(folder: Path, tuning: Path | None) -> Sources:
 
 
 def _read_files(
-    folder: Path, lists: Lists, errors: list[RuleError]
+    folders: Sequence[Path], lists: Lists, errors: list[RuleError]
 ) -> tuple[list[File], frozenset[str]]:
     """The files without errors by slug, and the names that documents of the others have."""
+    folder, *own = folders
     paths = yaml_files(folder, errors, leave_out=SPECIAL)
     if not paths:
         errors.append(RuleError(str(folder), 0, "there are no detections in the folder"))
+    paths += (path for each in own for path in yaml_files(each, errors))
     files: list[File] = []
     broken: set[str] = set()
     for path in paths:

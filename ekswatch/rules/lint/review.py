@@ -285,9 +285,9 @@ def _unused_lists(sources: Sources) -> Iterator[Problem]:
     used = {name for section in _sections(sources) for _, name in _tests(section)}
     if sources.errors:  # a file that is left out may be the one that uses it
         return
-    for name in sorted(set(sources.lists) - used):
-        file = sources.folder / "lists" / f"{name}.yml"
-        yield _at(file, "unused-list", f"no document uses the list {name!r}")
+    for file in (each for folder in sources.list_folders for each in yaml_files(folder, [])):
+        if file.stem not in used:
+            yield _at(file, "unused-list", f"no document uses the list {file.stem!r}")
 
 
 def _sections(sources: Sources) -> Iterator[object]:
