@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 from ekswatch.audit.event import AuditEvent, Value, locate
-from ekswatch.audit.views import EventRow, Rows
+from ekswatch.audit.views import EventRow, Row, Rows
+from ekswatch.audit.vocabulary import EVENT
 from ekswatch.rules.detection import Severity
 from ekswatch.rules.expression import evaluator, inlined
 from ekswatch.rules.fields import Subject, getter, is_row_field
@@ -191,18 +192,25 @@ class Explainer:
 
     def explain(self, event: AuditEvent, slug: str) -> Explanation:
         """Why a detection fires on an event, or why not. Raises: KeyError for an unknown slug."""
-        detection = self.ruleset.detection(slug)
+        return self._explained(self._rows(event), slug)
+
+    def _rows(self, event: AuditEvent) -> Rows:
         if self._places:
             locate(event, self._places)
+        return Rows(EventRow(event))
+
+    def _explained(self, rows: Rows, slug: str) -> Explanation:
+        detection, (itself,) = self.ruleset.detection(slug), rows[EVENT]
+        event = itself.event
         judged = event.stage != "RequestReceived"
         if slug not in self._rules:
             self._rules[slug] = rules_of(self.ruleset, slug)
-        trials = tuple(self._rule(rule, slug, event, judged=judged) for rule in self._rules[slug])
+        trials = tuple(self._rule(rule, slug, rows, judged=judged) for rule in self._rules[slug])
         best = min((trial.best for trial in trials), key=_row_rank)
         return Explanation(
             detection=slug,
             title=detection.title,
-            request=self._request(event),
+            request=self._request(itself),
             note="" if judged else LEFT_OUT,
             outcome=best.outcome,
             flips=best.flips,
@@ -215,11 +223,12 @@ class Explainer:
         Order of misses: by `flips`, the fewest first, then by slug.
         """
         slugs = [detection.slug for detection in self.ruleset.detections]
-        found = (self.explain(event, slug) for slug in slugs)
+        rows = self._rows(event)
+        found = (self._explained(rows, slug) for slug in slugs)
         return tuple(sorted(found, key=lambda each: each.rank))
 
-    def _request(self, event: AuditEvent) -> Request:
-        itself = EventRow(event)
+    def _request(self, itself: Row) -> Request:
+        event = itself.event
 
         def value(field: str) -> Value:
             return self._tester.value(field, "", itself)
@@ -236,21 +245,21 @@ class Explainer:
             partial=event.partial,
         )
 
-    def _rule(self, rule: Rule, slug: str, event: AuditEvent, *, judged: bool) -> RuleTrial:
+    def _rule(self, rule: Rule, slug: str, rows: Rows, *, judged: bool) -> RuleTrial:
         if rule.detection != slug:  # what it finds by itself is no finding of this detection
             rule = msgspec.structs.replace(rule, finding=False)
         trials = [
             self._row(rule, row, number, judged=judged)
-            for number, row in enumerate(Rows(EventRow(event))[rule.view], 1)
+            for number, row in enumerate(rows[rule.view], 1)
         ]
         if any(trial.outcome == "failed" for trial in trials):  # one row costs the others
             trials = [msgspec.structs.replace(trial, outcome="failed") for trial in trials]
-        trials = trials or [self._rowless(rule, event)]
+        trials = trials or [self._rowless(rule, rows[EVENT][0])]
         return RuleTrial(rule.name, rule.detection, rule.view, tuple(trials))
 
-    def _rowless(self, rule: Rule, event: AuditEvent) -> RowTrial:
+    def _rowless(self, rule: Rule, itself: Row) -> RowTrial:
         """A rule on an event that its view has no rows for: a row is one more thing missing."""
-        node = self._tester.tried(rule.condition, rule.selections, rule.view, EventRow(event))
+        node = self._tester.tried(rule.condition, rule.selections, rule.view, itself)
         needed = _whole(flips(node))
         missing = () if needed is None else deciding(node)
         return RowTrial(0, "", "no match", None if needed is None else needed + 1, missing, node)
