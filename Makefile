@@ -84,10 +84,10 @@ docs-check: $(VENV)/.dev ## The generated pages are fresh
 	$(BIN)/python -m ekswatch.cli.docs --check docs
 	$(BIN)/python -m infra.docs --check docs
 
-bench: $(VENV)/.bench ## Measure against the floor, the goals' numbers and others, in minutes
+bench: $(VENV)/.bench node_modules/.package-lock.json ## Measure against the floor, the goals' numbers and others, in minutes
 	$(BIN)/python -m benchmarks
 
-bench-check: $(VENV)/.bench ## Fail when a goal or a ratio of the stored baseline is exceeded
+bench-check: $(VENV)/.bench node_modules/.package-lock.json ## Fail when a goal or a ratio of the stored baseline is exceeded
 	$(BIN)/python -m benchmarks --check
 
 synth: $(VENV)/.dev node_modules/.package-lock.json ## Synthesise the stack with the pinned CDK CLI

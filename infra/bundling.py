@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
@@ -41,14 +41,25 @@ write_artefact(pathlib.Path(out), ruleset)
 detections, tuning."""
 
 
-class RulesRefused(subprocess.CalledProcessError):
-    """The detections do not compile; synthesis ends, and nothing of them is deployed."""
+class Refused(subprocess.CalledProcessError):
+    """A part of the archive cannot be made; synthesis ends, and nothing is deployed."""
+
+    faults: ClassVar[str]
 
     def __str__(self) -> str:
-        return (
-            "detections, tuning or live_lists have errors, named on standard error;"
-            " nothing is deployed"
-        )
+        return f"{self.faults}, named on standard error; nothing is deployed"
+
+
+class RulesRefused(Refused):
+    """The detections do not compile."""
+
+    faults = "detections, tuning or live_lists have errors"
+
+
+class ModulesRefused(Refused):
+    """The modules do not compile, or what compiles them is not installed."""
+
+    faults = "the modules of the archive have errors, or their compiler is missing"
 
 
 def build(
@@ -98,9 +109,12 @@ def add_bytecode(out: Path, target: Target) -> None:
 
     Lambda cannot keep what it compiles: without this each cold start does it again. Where
     another Python runs than expected, it does not know the bytecode and reads the sources.
-    Raises: subprocess.CalledProcessError when a module does not compile, or without `npm ci`.
+    Raises: ModulesRefused, after the reason was written to standard error.
     """
-    _start(*target.bytecode_compiler, str(out))
+    try:
+        _start(*target.bytecode_compiler, str(out))
+    except subprocess.CalledProcessError as failed:
+        raise ModulesRefused(failed.returncode, "the bytecode compiler") from None
 
 
 def make_readable(out: Path) -> None:
@@ -155,7 +169,7 @@ class PipBundling:
         """
         try:
             build(Path(output_dir), self._tuning, self._target, self._live_lists)
-        except RulesRefused as refused:
+        except Refused as refused:
             sys.exit(f"ekswatch: {refused}")
         return True
 

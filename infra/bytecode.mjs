@@ -4,8 +4,6 @@
 // module again. Python 3.14 is seldom on the machine that deploys; here it runs in Node.
 // The sources stay in the archive: a Python of another version falls back to them.
 
-import { loadPyodide, version } from "pyodide";
-
 const PYTHON = "314";  // as `python3.14` in infra/target.py; a test holds it
 
 const COMPILE = `
@@ -14,6 +12,10 @@ unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH  # times of an archive
 compileall.compile_dir("/archive", ddir="/var/task", quiet=1, invalidation_mode=unchecked)
 `;
 
+const { loadPyodide, version } = await import("pyodide").catch((error) => {
+  console.error(`${error.message}\nekswatch: run \`npm ci\` first`);
+  process.exit(1);
+});
 if (!version.startsWith(`${PYTHON}.`)) {
   throw new Error(`Pyodide ${version} is not Python ${PYTHON}`);
 }

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from email import message_from_string
@@ -14,7 +15,7 @@ import pytest
 from aws_cdk import FileSystem
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
-from infra.bundling import ROOT, add_bytecode
+from infra.bundling import ROOT, ModulesRefused, add_bytecode
 from infra.imports import imported
 from infra.target import Target
 
@@ -164,12 +165,25 @@ def test_a_module_that_does_not_compile_ends_the_build(
     """With its name; nothing half compiled is deployed."""
     (tmp_path / "broken.py").write_text("def :\n")
 
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(ModulesRefused, match="nothing is deployed"):
         add_bytecode(tmp_path, Target.AWS)
 
     told = capfd.readouterr()
     assert "broken.py" in told.err
     assert told.out == ""
+
+
+def test_without_the_compiler_the_build_says_what_to_run(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A checkout in which nobody ran `npm ci`."""
+    script = shutil.copy(ROOT / "infra" / "bytecode.mjs", tmp_path)
+    monkeypatch.setattr(Target, "bytecode_compiler", ("node", script))
+
+    with pytest.raises(ModulesRefused):
+        add_bytecode(tmp_path, Target.AWS)
+
+    assert "run `npm ci` first" in capfd.readouterr().err
 
 
 def test_bytecode_is_used_where_the_source_could_be_read_too(local: Path) -> None:
