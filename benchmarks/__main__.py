@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         PAGE.write_text(page(report))
     ok = judged(report, console) if options.check else True
     if options.save:
-        goals.write_baseline(stored_ratios(report), report.machine)
+        goals.write_baseline(stored_ratios(report), numbers(report), report.machine)
     sys.stdout.write(json.dumps(numbers(report)) + "\n")
     return 0 if ok else 1
 
@@ -96,9 +96,10 @@ def run(scale: Scale, given_archive: Path | None, talk: Console) -> Report:
 
 def judged(report: Report, console: Console) -> bool:
     """Print the verdicts; return whether every goal and every ratio of the baseline holds."""
+    baseline = goals.read_baseline()
     verdicts = [
-        *goals.against_goals(numbers(report)),
-        *goals.against_baseline(stored_ratios(report), goals.read_baseline()),
+        *goals.against_goals(numbers(report), baseline),
+        *goals.against_baseline(stored_ratios(report), baseline),
     ]
     show([verdict_table(verdicts)], console)
     failed = [verdict for verdict in verdicts if not verdict.holds]
