@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -68,7 +69,7 @@ def starts(runs: int) -> tuple[Start, ...]:
     batch = _written("payload_100.json", json.dumps(_hundred()).encode())
     found = []
     for compiled in (True, False):
-        code = unpacked(WORK / ("deployed" if compiled else "plain"), compiled=compiled)
+        code = _code(compiled=compiled)
         for count in (100, 1000):
             ruleset = at_least(count)
             artefact = _written(f"ruleset_{count}.json", dump(ruleset))
@@ -82,7 +83,7 @@ def peak(runs: int) -> Peak:
     content, events = large_payload(LARGE_BYTES)
     payload = _written("payload_large.json", content)
     artefact = _written("ruleset_100.json", dump(at_least(100)))
-    code = unpacked(WORK / "deployed", compiled=True)
+    code = _code(compiled=True)
     results = [run(code, artefact, payload) for _ in range(runs)]
     lost = {(result["events"], result["lost"]) for result in results} - {(events, 0)}
     if lost:
@@ -94,6 +95,12 @@ def peak(runs: int) -> Peak:
         peak=spread([result["peak_mib"] for result in results]),
         seconds=spread([result["first_payload_ms"] / 1000 for result in results]),
     )
+
+
+@cache
+def _code(*, compiled: bool) -> Path:
+    """A folder as Lambda has it, or without bytecode; made once, as no run writes into it."""
+    return unpacked(WORK / ("deployed" if compiled else "plain"), compiled=compiled)
 
 
 def unpacked(out: Path, *, compiled: bool) -> Path:

@@ -71,7 +71,7 @@ def _examples(sources: Sources) -> Mapping[str, frozenset[str]]:
     found = kinds_of((*shipped, *find_examples(*map(events_folder, own))))
     if shipped or folder.resolve() != detections_folder().resolve():
         return found
-    judged = (file.slug for file in sources.files if file.path.is_relative_to(folder))
+    judged = (file.slug for file in sources.files if sources.root_of(file) == folder)
     return {**found, **{slug: frozenset(KINDS) for slug in judged}}
 
 

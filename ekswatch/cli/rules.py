@@ -272,12 +272,13 @@ def new(
     with results():
         for path in (made.rule, *made.examples):
             typer.echo(str(path))
-    lint_, test = (f"--tuning {tuning}",) * 2 if tuning else (f"{home}", f"--detections {home}")
+    named = f"--tuning {tuning}" if tuning else ""
     talk(
         f"Next: 1. change the condition in {made.rule} (fields: docs/vocabulary.md), then title, "
         "description, falsepositives, message and tags.",
         "2. Replace the examples by events of yours; keep the nearest innocent neighbour.",
-        f"3. ekswatch rules lint {lint_} && ekswatch rules test {slug} {test}",
+        f"3. ekswatch rules lint {named or home} && "
+        f"ekswatch rules test {slug} {named or f'--detections {home}'}",
     )
 
 

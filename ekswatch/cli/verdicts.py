@@ -63,7 +63,7 @@ class Verdicts:
 
 
 def verdicts(
-    ruleset: Ruleset, events: Iterable[Path], *, only: Iterable[str], known: Collection[str]
+    ruleset: Ruleset, events: Collection[Path], *, only: Iterable[str], known: Collection[str]
 ) -> Verdicts:
     """The verdicts on the examples in some folders of events.
 
@@ -73,11 +73,10 @@ def verdicts(
     running = {detection.slug for detection in ruleset.detections}
     wanted = running & {*only} if only else running
     shown = {rule.detection for rule in ruleset.rules if rule.view in STATES}  # by no audit event
-    folders = tuple(events)
-    examples = [example for example in find_examples(*folders) if example.slug in wanted]
+    examples = [example for example in find_examples(*events) if example.slug in wanted]
     return Verdicts(
         detections=len(wanted),
         outcomes=tuple(run_examples(ruleset, examples)),
-        misplaced=() if only else tuple(one for each in folders for one in strays(each, known)),
+        misplaced=() if only else tuple(one for each in events for one in strays(each, known)),
         bare=tuple(sorted(wanted - shown - {example.slug for example in examples})),
     )

@@ -175,7 +175,7 @@ def test_examples_hold_no_identifier_of_anybody(tmp_path: Path) -> None:
 
 
 def test_a_new_detection_of_the_tuning_folder_passes_with_those_that_ship(tmp_path: Path) -> None:
-    """The commands that it names at the end do what they say, and it is found by a scan."""
+    """The commands that it names at the end do what they say."""
     tuning = tmp_path / "tuning"
 
     code, out, told = rules("new", "root-shell", "--view", "command", "--tuning", tuning)

@@ -63,6 +63,14 @@ def documents(file: Path, report: Report) -> tuple[Document, ...]:
     return found
 
 
+def lone_document(file: Path, report: Report) -> Document | None:
+    """The document of a file that may hold one; None when there is none. More are an error."""
+    found = documents(file, report)
+    if len(found) > 1:
+        report.add("the file must hold one document", found[1].line())
+    return found[0] if found else None
+
+
 def raw(file: Path, report: Report) -> bytes | None:
     """The bytes of a file, None when it is refused."""
     try:

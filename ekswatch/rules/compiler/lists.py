@@ -6,15 +6,16 @@ Sigma strings, so a star in one is a wildcard.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
 
-from ekswatch.rules.compiler.documents import Document, documents
+from ekswatch.rules.compiler.documents import Document, lone_document
 from ekswatch.rules.compiler.errors import Report, RuleError, TooManyErrors, reading
 from ekswatch.rules.compiler.folders import one_per_stem, yaml_files
 from ekswatch.rules.compiler.schema import ListFile, ListTuning, problems
@@ -60,7 +61,10 @@ def read_lists(
 
     A file of the other folder with values is a list of the operator's own.
     """
-    found = {file.stem: _read(file, ListFile, errors) for file in _files(folder, errors)}
+    found = {
+        file.stem: _read(file, partial(read_model, ListFile), errors)
+        for file in _files(folder, errors)
+    }
     for file in _files(changes, errors) if changes else ():
         found[file.stem] = _changed(file, found, errors)
     lists = {name: tuple(each.values) for name, each in found.items() if each is not None}
@@ -73,22 +77,21 @@ def _changed(
 ) -> ListFile | None:
     """The list that an operator's file changes or adds; None where something is wrong with it."""
     if file.stem not in known:
-        return _own(file, known, errors)
-    change, before = _read(file, ListTuning, errors), known[file.stem]
+        return _read(file, partial(_own, known), errors)
+    change = _read(file, partial(read_model, ListTuning), errors)
+    before = known[file.stem]
     if change is None or before is None:
         return None
     return before.model_copy(update={"values": tuned(before.values, change)})
 
 
-def _own(file: Path, known: Collection[str], errors: list[RuleError]) -> ListFile | None:
-    document = _document(file, errors)
-    if document is None:
-        return None
-    if "values" not in document.data:  # a change, of a name that is misspelt
-        hint = suggestion(file.stem, known)
-        errors.append(RuleError(str(file), 0, f"there is no list {file.stem!r}{hint}"))
-        return None
-    return _checked(document, ListFile, errors)
+def _own(known: Iterable[str], document: Document, report: Report) -> ListFile | None:
+    """A list of the operator's own; a change is one of a name that is misspelt."""
+    if "values" in document.data:
+        return read_model(ListFile, document, report)
+    name = document.file.stem
+    report.add(f"there is no list {name!r}{suggestion(name, known)}")
+    return None
 
 
 def tuned(values: tuple[Scalar, ...], change: ListTuning) -> tuple[Scalar, ...]:
@@ -131,7 +134,7 @@ def _entries(name: str, lists: Lists, problem: Callable[[str], None]) -> tuple[S
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
-def read_model(document: Document, model: type[Model], report: Report) -> Model | None:
+def read_model(model: type[Model], document: Document, report: Report) -> Model | None:
     """The document checked by a model; None when it has errors, which are reported."""
     try:
         return model.model_validate(document.data)
@@ -142,31 +145,19 @@ def read_model(document: Document, model: type[Model], report: Report) -> Model 
         return None
 
 
-def _read(file: Path, model: type[Model], errors: list[RuleError]) -> Model | None:
-    document = _document(file, errors)
-    return None if document is None else _checked(document, model, errors)
-
-
-def _checked(document: Document, model: type[Model], errors: list[RuleError]) -> Model | None:
-    report = Report(document.file)
+def _read(
+    file: Path, reader: Callable[[Document, Report], Model | None], errors: list[RuleError]
+) -> Model | None:
+    report = Report(file)
     read = None
     with suppress(TooManyErrors), reading(report):
-        read = read_model(document, model, report)
-    errors.extend(report.errors)
-    return read
-
-
-def _document(file: Path, errors: list[RuleError]) -> Document | None:
-    report = Report(file)
-    found: tuple[Document, ...] = ()
-    with suppress(TooManyErrors), reading(report):
-        found = documents(file, report)
-        if not found and not report.errors:
+        document = lone_document(file, report)
+        if document is not None:
+            read = reader(document, report)
+        elif not report.errors:
             report.add("the file is empty")
-        if len(found) > 1:
-            report.add("the file must hold one document", found[1].line())
     errors.extend(report.errors)
-    return None if report.errors else found[0]
+    return None if report.errors else read
 
 
 def _files(folder: Path, errors: list[RuleError]) -> list[Path]:

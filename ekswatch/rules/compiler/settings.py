@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekswatch.rules.compiler.documents import Document, documents
+from ekswatch.rules.compiler.documents import Document, lone_document
 from ekswatch.rules.compiler.drafts import FilterDraft
 from ekswatch.rules.compiler.errors import Report, RuleError, TooManyErrors, reading
 from ekswatch.rules.compiler.folders import SUFFIXES, one_per_stem
@@ -78,14 +78,12 @@ def _misspelt(path: Path) -> RuleError:
 def _read(file: Path, errors: list[RuleError]) -> Settings:
     report = Report(file)
     read = None
-    found: tuple[Document, ...] = ()
+    document = None
     with suppress(TooManyErrors), reading(report):
-        found = documents(file, report)
-        if len(found) > 1:
-            report.add("the file must hold one document", found[1].line())
-        read = read_model(found[0], Tuning, report) if found else None
+        document = lone_document(file, report)
+        read = read_model(Tuning, document, report) if document else None
     errors += report.errors
-    return Settings(read, found[0]) if read else Settings()
+    return Settings(read, document) if read else Settings()
 
 
 def check_names(

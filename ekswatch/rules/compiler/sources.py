@@ -74,6 +74,10 @@ class Sources:
         """The folders of detections: the first, and the operator's own."""
         return roots(self.folder, self.tuning)
 
+    def root_of(self, file: File) -> Path:
+        """The folder of detections that a file lies in."""
+        return next(root for root in self.roots if file.path.is_relative_to(root))
+
     @property
     def list_folders(self) -> tuple[Path, ...]:
         """Where lists lie, and then the operator's changes and lists."""

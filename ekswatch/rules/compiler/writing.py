@@ -1,6 +1,6 @@
 """From drafts to the data of a ruleset: what is enabled, and how it is written, sorted by name."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def _detection(file: File, sources: Sources) -> Detection:
         fields=texts(data.get("fields")),
         impact=keys.impact,
         confidence=keys.confidence,
-        tactics=tactics([*_tactic_of_folder(file, sources.roots), *tags]),
+        tactics=tactics([*_tactic_of_folder(file, sources.root_of(file)), *tags]),
         techniques=techniques(tags),
         falsepositives=texts(data.get("falsepositives")),
         references=texts(data.get("references")),
@@ -103,9 +103,8 @@ def _detection(file: File, sources: Sources) -> Detection:
     )
 
 
-def _tactic_of_folder(file: File, roots: Iterable[Path]) -> list[str]:
+def _tactic_of_folder(file: File, root: Path) -> list[str]:
     """The tag of the innermost folder that is named by a tactic, if one is."""
-    root = next(root for root in roots if file.path.is_relative_to(root))
     inside = file.path.parent.relative_to(root).parts
     return [f"attack.{name}" for name in reversed(inside) if name in TACTICS][:1]
 
